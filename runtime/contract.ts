@@ -1,0 +1,231 @@
+/**
+ * The words that both halves share: what the constructs write into manifests and what the runtime reads out of them,
+ * and what users write on their pods. The one file that `constructs/` and `runtime/` both import; it imports nothing.
+ * Everything here is public: changing a value breaks pods that are running today.
+ * @module
+ */
+
+/** The domain of every key that Autocert owns. */
+export const DOMAIN = 'autocert.step.sm';
+
+/** The namespace label that turns Autocert on: `autocert.step.sm=enabled`. */
+export const NAMESPACE_LABEL = { key: DOMAIN, value: 'enabled' } as const;
+
+/** Annotations of a pod. All but `status` are written by the pod's author. */
+export const Annotation = {
+  /** Common name and, unless `sans` is given, the only SAN. Its presence asks for a certificate. */
+  name: `${DOMAIN}/name`,
+  /** Comma-separated SANs (DNS names, IP addresses, URIs); replaces the SAN list. */
+  sans: `${DOMAIN}/sans`,
+  /** Lifetime of the certificate in Go syntax, such as `1h30m`. */
+  duration: `${DOMAIN}/duration`,
+  /** `"true"`: the agent runs before the pod's own init containers, so that they can use the certificate. */
+  initFirst: `${DOMAIN}/init-first`,
+  /** `"true"`: one certificate, no renewal. */
+  bootstrapperOnly: `${DOMAIN}/bootstrapper-only`,
+  /** `uid:gid` that owns the three files. */
+  owner: `${DOMAIN}/owner`,
+  /** Mode of the three files in octal, such as `0600`. */
+  mode: `${DOMAIN}/mode`,
+  /** `auto`, `native` or `sidecar`: see {@link Delivery}. */
+  delivery: `${DOMAIN}/delivery`,
+  /** Written by the injector: `injected`. A pod that carries it is left alone. */
+  status: `${DOMAIN}/status`,
+} as const;
+
+/** The value of {@link Annotation.status}. */
+export const STATUS_INJECTED = 'injected';
+
+/** Where every container of an injected pod finds its files. */
+export const CERTIFICATE_DIR = '/var/run/autocert.step.sm';
+
+/** File names under {@link CERTIFICATE_DIR}. */
+export const CertificateFile = {
+  /** Leaf, then intermediate, PEM. */
+  certificate: 'site.crt',
+  /** Private key, PKCS#8 PEM. */
+  key: 'site.key',
+  /** Root certificate, or all of them during a rotation, PEM. */
+  root: 'root.crt',
+} as const;
+
+/** Names of injected containers. */
+export const ContainerName = {
+  /** Obtains the first certificate and ends (`bootstrapper-only`, and the `classic` sidecar style). */
+  bootstrapper: 'autocert-bootstrapper',
+  /** Obtains and renews. */
+  renewer: 'autocert-renewer',
+} as const;
+
+/** Names of injected volumes. */
+export const VolumeName = { certificates: 'autocert-certs', token: 'autocert-token' } as const;
+
+/** The projected service-account token by which the agent proves which pod it is (TokenReview API). */
+export const AttestationToken = {
+  audience: DOMAIN,
+  dir: '/var/run/secrets/autocert.step.sm',
+  file: 'token',
+  /** Seconds; kubelet replaces the token at 80 % of it. */
+  expirationSeconds: 3600,
+} as const;
+
+/** Environment of the agent. */
+export const AgentEnv = {
+  /** Base URL of the CA. */
+  caUrl: 'STEP_CA_URL',
+  /** SHA-256 fingerprint of the root certificate, lower-case hex; several separated by commas. */
+  fingerprint: 'STEP_FINGERPRINT',
+  /** Base URL of the webhook's Service, which has the token endpoint. */
+  autocertUrl: 'AUTOCERT_URL',
+  /** Mode of the files in octal; absent: 0644. */
+  mode: 'MODE',
+  /** `name=address` pairs separated by commas, for pods on the host's network, which has no cluster DNS. */
+  hostAliases: 'AUTOCERT_HOST_ALIASES',
+  /** Name of the pod (downward API), for logs. */
+  podName: 'POD_NAME',
+  /** Namespace of the pod (downward API), for logs. */
+  namespace: 'NAMESPACE',
+  /** Folder of the three files; absent: {@link CERTIFICATE_DIR}. */
+  certificateDir: 'AUTOCERT_DIR',
+  /** Attestation token; absent: the path that {@link AttestationToken} gives. */
+  tokenFile: 'AUTOCERT_TOKEN_FILE',
+} as const;
+
+/** Programs of the image. */
+export const Program = {
+  /** `agent.cjs`: `run`, `once`, `wait`. */
+  agent: '/usr/local/bin/autocert-agent',
+  /** Everything else. */
+  autocert: '/usr/local/bin/autocert',
+} as const;
+
+/** The agent's first argument. */
+export const AgentCommand = {
+  /** Enroll, then renew for ever. */
+  run: 'run',
+  /** Enroll, then end. */
+  once: 'once',
+  /** Return when the three files are there: the `postStart` hook that holds app containers back. */
+  wait: 'wait',
+} as const;
+
+/** Paths of the webhook's HTTPS server. */
+export const WebhookPath = {
+  mutate: '/mutate',
+  token: '/token',
+  healthz: '/healthz',
+  readyz: '/readyz',
+  metrics: '/metrics',
+} as const;
+
+/** Signer of native delivery: `spec.signerName` of `PodCertificateRequest` and `ClusterTrustBundle`. */
+export const SIGNER_NAME = `${DOMAIN}/workload`;
+
+/** Port of the webhook's and the CA's containers; their Services listen on 443. */
+export const CONTAINER_PORT = 4443;
+
+/**
+ * How a pod gets its files. `native`: kubelet makes the key and renews (pod certificates, Kubernetes 1.37 and later);
+ * `sidecar`: an injected agent does; `auto`: native where the cluster and the pod's wishes allow it, else sidecar.
+ */
+export type Delivery = 'auto' | 'native' | 'sidecar';
+
+/**
+ * Shape of `sidecar` delivery. `native`: one init container with `restartPolicy: Always` (Kubernetes 1.29 and later);
+ * `classic`: an init container and a regular container; `auto`: native where the cluster has it.
+ */
+export type SidecarStyle = 'auto' | 'native' | 'classic';
+
+/** Names that the pods of one namespace may have beyond those of the namespace itself. */
+export interface NamespacePolicy {
+  /**
+   * DNS patterns (`*` stands for one label, `**` for one or more), IP addresses, CIDR blocks, and URIs (`*` stands for
+   * one path segment, `**` for the rest).
+   */
+  readonly allowedNames?: readonly string[];
+  /** Longest lifetime, Go duration. Absent: the CA's own limit. */
+  readonly maxDuration?: string;
+}
+
+/** What webhook and signer need to know to judge a pod. Part of {@link WebhookConfig} and {@link SignerConfig}. */
+export interface PolicyConfig {
+  /** The cluster's DNS domain, such as `cluster.local`. */
+  readonly clusterDomain: string;
+  /** Lifetimes the CA's provisioner gives and accepts, Go durations. */
+  readonly defaultDuration: string;
+  readonly minDuration: string;
+  readonly maxDuration: string;
+  /** Keyed by namespace. */
+  readonly namespaces: Readonly<Record<string, NamespacePolicy>>;
+}
+
+/** How webhook and signer reach the CA, and which provisioner's key they sign one-time tokens with. */
+export interface CaConfig {
+  /** Base URL, such as `https://ca.step.svc.cluster.local`. */
+  readonly caUrl: string;
+  /** File with the root certificate(s), PEM. */
+  readonly rootFile: string;
+  /** Name of the JWK provisioner. */
+  readonly provisioner: string;
+  /** File with the password of the provisioner's key. */
+  readonly provisionerPasswordFile: string;
+}
+
+/** Image and limits of an injected container. */
+export interface AgentContainer {
+  readonly image: string;
+  readonly imagePullPolicy: string;
+  /** `resources` of the container as the Kubernetes API has it. */
+  readonly resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
+}
+
+/** The webhook's configuration: a JSON file in a ConfigMap, synthesized by `AutocertWebhook`. */
+export interface WebhookConfig extends PolicyConfig, CaConfig {
+  /** Names of the webhook's own serving certificate; the first is what agents connect to. */
+  readonly servingNames: readonly string[];
+  /** Port to listen on. */
+  readonly port: number;
+  readonly agent: AgentContainer;
+  readonly delivery: Delivery;
+  readonly sidecar: SidecarStyle;
+}
+
+/** The signer's configuration: a JSON file in a ConfigMap. */
+export interface SignerConfig extends PolicyConfig, CaConfig {
+  /** Namespace and name of the Lease by which replicas elect a leader. */
+  readonly lease: { readonly namespace: string; readonly name: string };
+  /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
+  readonly port: number;
+}
+
+/** Objects that the init Job makes when the PKI is made in the cluster, and that an existing PKI brings along. */
+export const PkiObject = {
+  /** ConfigMap: `root_ca.crt`, `intermediate_ca.crt`. */
+  certificates: 'ca-certs',
+  /** Secret: `root_ca_key`, encrypted with the password in `ca-password`. No running pod mounts it. */
+  rootKey: 'ca-root-key',
+  /** Secret: `intermediate_ca_key`, encrypted with the password in `ca-password`. */
+  intermediateKey: 'ca-intermediate-key',
+  /** Secret: `provisioners.json`, the provisioners as step-ca's configuration has them, their keys encrypted. */
+  provisioners: 'ca-provisioners',
+  /** Secret: `password`, of the CA's keys and of the provisioner `admin`. */
+  caPassword: 'ca-password',
+  /** Secret: `password`, of the provisioner `autocert`. */
+  autocertPassword: 'autocert-password',
+} as const;
+
+/** Keys of the objects in {@link PkiObject}, which are file names once mounted. */
+export const PkiFile = {
+  root: 'root_ca.crt',
+  intermediate: 'intermediate_ca.crt',
+  rootKey: 'root_ca_key',
+  intermediateKey: 'intermediate_ca_key',
+  provisioners: 'provisioners.json',
+  password: 'password',
+} as const;
+
+/** Where the CA's container keeps its files (`STEPPATH`), as the tutorial's commands expect it. */
+export const STEP_PATH = '/home/step/.step';
+
+/** Names of the two JWK provisioners. */
+export const Provisioner = { admin: 'admin', autocert: 'autocert' } as const;
