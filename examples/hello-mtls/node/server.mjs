@@ -1,0 +1,23 @@
+// A server that speaks mutual TLS: only clients with a certificate of our own CA get in.
+// Checklist: TLS 1.2 and later · client certificate required and verified · certificate and roots rotate without a restart
+import { createServer } from 'node:https';
+import { onRenewal, readTlsFiles } from './tls-files.mjs';
+
+const options = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
+const server = createServer({ ...options, ...readTlsFiles() }, (request, response) => {
+  const { CN: name } = request.socket.getPeerCertificate().subject;
+  response.end(`Hello, ${name}!\n`);
+});
+
+onRenewal((files) => {
+  server.setSecureContext({ ...options, ...files });
+  console.log(`${new Date().toISOString()}: certificate renewed`);
+});
+server.listen(Number(process.env.PORT ?? 443), () => console.log(`listening on ${server.address().port}`));
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, () => {
+    server.close();
+    server.closeIdleConnections();
+  });
+}
