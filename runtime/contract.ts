@@ -181,7 +181,9 @@ export interface AgentContainer {
 
 /** The webhook's configuration: a JSON file in a ConfigMap, synthesized by `AutocertWebhook`. */
 export interface WebhookConfig extends PolicyConfig, CaConfig {
-  /** Names of the webhook's own serving certificate; the first is what agents connect to. */
+  /** Base URL at which agents reach the webhook's token endpoint, such as `https://autocert.step.svc`. */
+  readonly autocertUrl: string;
+  /** Names of the webhook's own serving certificate; the first is its common name. */
   readonly servingNames: readonly string[];
   /** Port to listen on. */
   readonly port: number;
