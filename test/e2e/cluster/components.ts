@@ -1,0 +1,178 @@
+/**
+ * Command lines and configuration files of the parts of the node.
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Address, BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
+
+/** Path of containerd's socket, inside the node. */
+export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
+
+/** Image of the process that holds a pod's namespaces. */
+export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10';
+
+const ETCD_URL = 'http://127.0.0.1:2379';
+
+/** The parts in the order of their start. */
+export type Component = 'etcd' | 'containerd' | 'apiserver' | 'controller-manager' | 'scheduler' | 'kubelet' | 'proxy';
+
+/** The command line of a part whose folder is `state`. */
+export function commandOf(component: Component, state: string): string[] {
+  const pki = (file: string) => join(state, 'pki', file);
+  const kubeconfig = (party: string) => `--kubeconfig=${join(state, `${party}.kubeconfig`)}`;
+  const flags = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => `--${name}=${value}`);
+  switch (component) {
+    case 'etcd':
+      return [
+        join(BIN, 'etcd'),
+        ...flags({
+          'data-dir': join(state, 'etcd'),
+          'listen-client-urls': ETCD_URL,
+          'advertise-client-urls': ETCD_URL,
+          'listen-peer-urls': 'http://127.0.0.1:2380',
+          'unsafe-no-fsync': 'true',
+          'log-level': 'warn',
+        }),
+      ];
+    case 'containerd':
+      return [join(BIN, 'containerd'), '--config', join(state, 'containerd.toml')];
+    case 'apiserver':
+      return [
+        join(KUBERNETES_BIN, 'kube-apiserver'),
+        ...flags({
+          'etcd-servers': ETCD_URL,
+          'advertise-address': Address.node,
+          'service-cluster-ip-range': Address.services,
+          'allow-privileged': 'true',
+          'authorization-mode': 'Node,RBAC',
+          'enable-admission-plugins': 'NodeRestriction',
+          'tls-cert-file': pki('apiserver.crt'),
+          'tls-private-key-file': pki('apiserver.key'),
+          'client-ca-file': pki('ca.crt'),
+          'service-account-key-file': pki('service-account.pub'),
+          'service-account-signing-key-file': pki('service-account.key'),
+          'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
+          'kubelet-client-certificate': pki('apiserver-kubelet.crt'),
+          'kubelet-client-key': pki('apiserver-kubelet.key'),
+          'kubelet-preferred-address-types': 'InternalIP',
+          // One CA for clients and front proxy: 1.37 wants the front proxy's name then.
+          'requestheader-client-ca-file': pki('ca.crt'),
+          'requestheader-allowed-names': 'front-proxy-client',
+          'proxy-client-cert-file': pki('front-proxy.crt'),
+          'proxy-client-key-file': pki('front-proxy.key'),
+        }),
+      ];
+    case 'controller-manager':
+      return [
+        join(KUBERNETES_BIN, 'kube-controller-manager'),
+        kubeconfig('controller-manager'),
+        ...flags({
+          'leader-elect': 'false',
+          'use-service-account-credentials': 'true',
+          'service-account-private-key-file': pki('service-account.key'),
+          'root-ca-file': pki('ca.crt'),
+          'cluster-cidr': Address.pods,
+          'cluster-signing-cert-file': pki('ca.crt'),
+          'cluster-signing-key-file': pki('ca.key'),
+        }),
+      ];
+    case 'scheduler':
+      return [join(KUBERNETES_BIN, 'kube-scheduler'), kubeconfig('scheduler'), '--leader-elect=false'];
+    case 'kubelet':
+      return [
+        join(KUBERNETES_BIN, 'kubelet'),
+        kubeconfig('kubelet'),
+        ...flags({
+          config: join(state, 'kubelet.json'),
+          'hostname-override': NODE_NAME,
+          'node-ip': Address.node,
+        }),
+      ];
+    case 'proxy':
+      return [join(KUBERNETES_BIN, 'kube-proxy'), `--config=${join(state, 'proxy.json')}`];
+  }
+}
+
+/** Writes the files that the command lines name. `cgroup` is the control group that pods are below. */
+export function writeConfigurations(state: string, cgroup: string, snapshotter: 'overlayfs' | 'native'): void {
+  const write = (name: string, content: object | string) =>
+    writeFileSync(join(state, name), typeof content === 'string' ? content : JSON.stringify(content, undefined, 2));
+
+  write('containerd.toml', containerd(state, snapshotter));
+  write('cni/10-bridge.conflist', {
+    cniVersion: '0.4.0',
+    name: 'e2e',
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: 'cni0',
+        isGateway: true,
+        ipMasq: true,
+        hairpinMode: true,
+        ipam: { type: 'host-local', ranges: [[{ subnet: Address.pods }]], routes: [{ dst: '0.0.0.0/0' }] },
+      },
+      { type: 'portmap', capabilities: { portMappings: true } },
+    ],
+  });
+  write('resolv.conf', 'nameserver 192.0.2.53\n'); // answers nothing: no name outside the cluster is ever looked up
+  write('kubelet.json', {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    authentication: {
+      x509: { clientCAFile: join(state, 'pki/ca.crt') },
+      webhook: { enabled: true },
+      anonymous: { enabled: false },
+    },
+    authorization: { mode: 'AlwaysAllow' },
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: cgroup,
+    enforceNodeAllocatable: [],
+    failCgroupV1: false,
+    failSwapOn: false,
+    clusterDNS: [Address.dns],
+    clusterDomain: 'cluster.local',
+    containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+    resolvConf: join(state, 'resolv.conf'),
+    tlsCertFile: join(state, 'pki/kubelet.crt'),
+    tlsPrivateKeyFile: join(state, 'pki/kubelet.key'),
+    volumePluginDir: '/var/lib/kubelet/volume-plugins',
+    evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
+    imageGCHighThresholdPercent: 100,
+    imageGCLowThresholdPercent: 99,
+    maxPods: 250,
+    registryPullQPS: 0,
+    eventRecordQPS: 0,
+    serializeImagePulls: false,
+  });
+  write('proxy.json', {
+    apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+    kind: 'KubeProxyConfiguration',
+    clientConnection: { kubeconfig: join(state, 'proxy.kubeconfig') },
+    mode: 'iptables',
+    clusterCIDR: Address.pods,
+    hostnameOverride: NODE_NAME,
+    conntrack: { maxPerCore: 0 },
+    iptables: { minSyncPeriod: '100ms' },
+  });
+}
+
+function containerd(state: string, snapshotter: string): string {
+  // restrict_oom_score_adj: without CAP_SYS_RESOURCE runc would die when it lowers the score.
+  return `version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "${CONTAINERD_SOCKET}"
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  sandbox_image = "${PAUSE_IMAGE}"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "${join(state, 'cni')}"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "${snapshotter}"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+`;
+}

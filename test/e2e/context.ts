@@ -1,0 +1,29 @@
+/**
+ * What every step of the end-to-end tests has in hand.
+ * @module
+ */
+import type { Kubectl } from './kubectl.ts';
+
+/** The cluster under test. */
+export interface Context {
+  readonly kubectl: Kubectl;
+  /** Whether the API server has pod certificates, so that `auto` delivery is native. */
+  readonly native: boolean;
+  /** A command in a network that reaches nodes and Services' node ports. */
+  readonly inNetwork: (argv: readonly string[]) => string[];
+  /** A folder for the files of this run. */
+  readonly scratch: string;
+  /** Program `step`. */
+  readonly step: string;
+}
+
+/** One promise, kept or not. */
+export interface Step {
+  /** Number of the part of the tutorial, then of the step in it: `4.2`. */
+  readonly id: string;
+  /** The promise, as a sentence. */
+  readonly name: string;
+  /** Later steps cannot work without it: runs with any selection, and its failure ends the run. */
+  readonly base?: boolean;
+  readonly run: () => Promise<void>;
+}

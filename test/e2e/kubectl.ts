@@ -1,0 +1,104 @@
+/**
+ * `kubectl` as the tests use it, and the shapes of the objects that they read.
+ * @module
+ */
+import { type Result, type RunOptions, run, tryRun, type WaitOptions, waitFor } from './shell.ts';
+
+/** What the tests read of any object. */
+export interface KubernetesObject {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+}
+
+/** What the tests read of a container. */
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+}
+
+/** What the tests read of a pod. */
+export interface Pod extends KubernetesObject {
+  readonly spec: {
+    readonly containers: readonly Container[];
+    readonly initContainers?: readonly Container[];
+    readonly volumes?: readonly { readonly name: string }[];
+  };
+  readonly status: {
+    readonly phase: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+/** `kubectl` bound to one cluster. */
+export class Kubectl {
+  readonly argv: readonly string[];
+
+  constructor(argv: readonly string[]) {
+    this.argv = argv;
+  }
+
+  /** Runs `kubectl args…`, which must succeed; returns standard output. */
+  run(args: readonly string[], options?: RunOptions): Promise<string> {
+    return run([...this.argv, ...args], options);
+  }
+
+  /** Runs `kubectl args…` whatever comes of it. */
+  try(args: readonly string[], options?: RunOptions): Promise<Result> {
+    return tryRun([...this.argv, ...args], options);
+  }
+
+  /** Runs `kubectl args… -o json`. */
+  async json<T>(args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.run([...args, '-o', 'json'])) as T;
+  }
+
+  /** Applies YAML text or objects. */
+  apply(manifest: string | readonly object[], args: readonly string[] = []): Promise<string> {
+    const input = typeof manifest === 'string' ? manifest : manifest.map((one) => JSON.stringify(one)).join('\n---\n');
+    return this.run(['apply', '-f', '-', ...args], { input });
+  }
+
+  /** Runs a command in a container. `target` is a pod or `deployment/name`. */
+  exec(namespace: string, target: string, container: string, command: readonly string[]): Promise<string> {
+    return this.run(['-n', namespace, 'exec', target, '-c', container, '--', ...command]);
+  }
+
+  /** The pods that have a label and are not being deleted, oldest first. */
+  async pods(namespace: string, selector: string): Promise<readonly Pod[]> {
+    const sorted = ['--sort-by=.metadata.creationTimestamp', '-l', selector];
+    const { items } = await this.json<{ items: readonly Pod[] }>(['-n', namespace, 'get', 'pods', ...sorted]);
+    return items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** Waits for a pod with this label that is ready (or, with `phase`, that has come to this phase). */
+  ready(namespace: string, selector: string, options: WaitOptions & { phase?: string } = {}): Promise<Pod> {
+    return waitFor(
+      `a pod ${selector} in ${namespace} to be ${options.phase ?? 'ready'}`,
+      async () => {
+        const pods = await this.pods(namespace, selector);
+        const { phase } = options;
+        return pods.find((pod) => (phase === undefined ? isReady(pod) : pod.status.phase === phase));
+      },
+      { timeoutMs: 90_000, ...options },
+    );
+  }
+
+  /** Waits until the newest generation of a Deployment, DaemonSet or StatefulSet is all there. */
+  async rolledOut(namespace: string, workload: string, timeout = '120s'): Promise<void> {
+    await this.run(['-n', namespace, 'rollout', 'status', workload, `--timeout=${timeout}`], { timeoutMs: 180_000 });
+  }
+}
+
+/** Whether the pod's condition `Ready` holds. */
+export function isReady(pod: Pod): boolean {
+  return pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}

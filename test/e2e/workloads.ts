@@ -1,0 +1,35 @@
+/**
+ * Manifests of pods that the tests deploy: `alpine` that sleeps, with what a test wants changed.
+ * @module
+ */
+
+/** What a test changes of a pod. */
+export interface PodOptions {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Merged over the pod's spec. */
+  readonly spec?: Readonly<Record<string, unknown>>;
+  /** Merged over the container `main`. */
+  readonly container?: Readonly<Record<string, unknown>>;
+}
+
+/** Metadata and spec of a pod; `app=<name>` labels it. */
+export function podTemplate(name: string, { annotations, labels, spec, container }: PodOptions = {}) {
+  const main = {
+    name: 'main',
+    image: 'alpine',
+    imagePullPolicy: 'IfNotPresent',
+    command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done'], // ends when it is told to
+    ...container,
+  };
+  return {
+    metadata: { labels: { app: name, ...labels }, ...(annotations && { annotations }) },
+    spec: { terminationGracePeriodSeconds: 5, containers: [main], ...spec },
+  };
+}
+
+/** A bare pod. */
+export function testPod(namespace: string, name: string, options?: PodOptions) {
+  const { metadata, spec } = podTemplate(name, options);
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name, namespace }, spec };
+}
