@@ -121,6 +121,9 @@ export const WebhookPath = {
 /** Signer of native delivery: `spec.signerName` of `PodCertificateRequest` and `ClusterTrustBundle`. */
 export const SIGNER_NAME = `${DOMAIN}/workload`;
 
+/** The `ClusterTrustBundle` with the CA's roots, kept by the signer; the API wants the signer's name in front. */
+export const TRUST_BUNDLE_NAME = `${DOMAIN}:workload:root`;
+
 /** Port of the webhook's and the CA's containers; their Services listen on 443. */
 export const CONTAINER_PORT = 4443;
 

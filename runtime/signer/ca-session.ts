@@ -1,0 +1,131 @@
+/**
+ * The signer's dealings with the CA: one client over kept-alive connections and one opened provisioner key. Both come
+ * from files that may be replaced while the signer runs, so a refusal that a stale key or root would explain closes the
+ * session, and the next order opens it anew from the files as they are then.
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import type { CaConfig } from '../contract.ts';
+import { CaClient } from '../lib/ca-client.ts';
+import { fingerprintOf, splitPem } from '../lib/certificate.ts';
+import { AutocertError } from '../lib/errors.ts';
+import { type JwkProvisioner, TokenSigner } from '../lib/one-time-token.ts';
+import { Secret } from '../lib/secret.ts';
+
+/** What is needed of an opened session; a test gives its own. */
+export interface OpenSession {
+  readonly ca: Pick<CaClient, 'sign' | 'fetchRoots' | 'roots' | 'url'>;
+  readonly tokens: Pick<TokenSigner, 'mint'>;
+}
+
+/** One certificate to obtain for somebody else's CSR. */
+export interface SignOrder {
+  readonly csrPem: string;
+  readonly csrFingerprint: string;
+  readonly commonName: string;
+  readonly sans: readonly string[];
+  readonly durationMs: number;
+}
+
+const REOPEN_AFTER_MS = 5000;
+
+/** See the module's header. */
+export class CaSession {
+  readonly #open: (extraRoots: readonly string[]) => Promise<OpenSession>;
+  readonly #now: () => number;
+  #session: Promise<OpenSession> | undefined;
+  #openedAt = 0;
+  #announcedRoots: readonly string[] = [];
+
+  /** `now`: monotonic milliseconds. */
+  constructor(
+    open: (extraRoots: readonly string[]) => Promise<OpenSession>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#open = open;
+    this.#now = now;
+  }
+
+  /** The roots that signatures are checked against. */
+  async roots(): Promise<readonly string[]> {
+    return (await this.#current()).ca.roots;
+  }
+
+  /** Has `order` signed: leaf first, not verified yet. */
+  async sign(order: SignOrder): Promise<readonly string[]> {
+    const { ca, tokens } = await this.#current();
+    const token = await tokens.mint({
+      subject: order.commonName,
+      sans: order.sans,
+      caUrl: ca.url,
+      rootFingerprint: fingerprintOf(ca.roots[0] ?? ''),
+      csrFingerprint: order.csrFingerprint,
+    });
+    const { chainPem } = await ca.sign({ csrPem: order.csrPem, token, duration: order.durationMs });
+    return chainPem;
+  }
+
+  /** All roots of the CA as it announces them over a verified connection; they are trusted from now on. */
+  async refreshRoots(): Promise<readonly string[]> {
+    const { ca } = await this.#current();
+    const announced = await ca.fetchRoots();
+    const trusted = fingerprints(ca.roots);
+    const current = fingerprints(announced);
+    const added = [...current].some((root) => !trusted.has(root));
+    const removed = this.#announcedRoots.some((root) => !current.has(fingerprintOf(root)));
+    this.#announcedRoots = announced;
+    if (added || removed) this.#session = undefined;
+    return announced;
+  }
+
+  /**
+   * After a refusal: reads the files again before the next order, unless that was done just now (a wave of refusals
+   * must not open the key as many times).
+   */
+  reopen(): void {
+    if (this.#now() - this.#openedAt > REOPEN_AFTER_MS) this.#session = undefined;
+  }
+
+  async #current(): Promise<OpenSession> {
+    if (!this.#session) {
+      this.#openedAt = this.#now();
+      this.#session = this.#open(this.#announcedRoots);
+    }
+    const session = this.#session;
+    try {
+      return await session;
+    } catch (error) {
+      if (this.#session === session) this.#session = undefined;
+      throw error;
+    }
+  }
+}
+
+/** Opens a session from the files of `config`. `UNAVAILABLE` when the CA does not answer. */
+export async function openCa(config: CaConfig, extraRoots: readonly string[]): Promise<OpenSession> {
+  const pinned = splitPem(await readFile(config.rootFile, 'utf8'));
+  const roots = unique([...pinned, ...extraRoots]);
+  const ca = new CaClient({ url: config.caUrl, roots });
+  const provisioner = await findProvisioner(ca, config.provisioner);
+  const password = new Secret((await readFile(config.provisionerPasswordFile, 'utf8')).trimEnd());
+  return { ca, tokens: await TokenSigner.open(provisioner, password) };
+}
+
+async function findProvisioner(ca: CaClient, name: string): Promise<JwkProvisioner> {
+  const provisioners = await ca.provisioners();
+  const provisioner = provisioners.find((candidate) => candidate.name === name);
+  if (provisioner) return provisioner;
+  const names = provisioners.map((candidate) => JSON.stringify(candidate.name)).join(', ');
+  throw new AutocertError(
+    'INVALID_CONFIG',
+    `provisioner: the CA has no JWK provisioner ${JSON.stringify(name)}, it has ${names || 'none'}`,
+  );
+}
+
+function fingerprints(roots: readonly string[]): ReadonlySet<string> {
+  return new Set(roots.map(fingerprintOf));
+}
+
+function unique(roots: readonly string[]): readonly string[] {
+  return [...new Map(roots.map((root) => [fingerprintOf(root), root])).values()];
+}
