@@ -120,7 +120,10 @@ export class StandInApiServer {
     const audiences = (review.spec?.audiences ?? []).filter((audience) => claims?.aud.includes(audience));
     const base = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: {} };
     if (!claims || audiences.length === 0) {
-      return { ...base, status: { authenticated: false, error: 'the token is not valid here or not for this audience' } };
+      return {
+        ...base,
+        status: { authenticated: false, error: 'the token is not valid here or not for this audience' },
+      };
     }
     const { pod } = claims['kubernetes.io'];
     const extra = {
@@ -134,7 +137,8 @@ export class StandInApiServer {
     const [header, payload, signature] = token.split('.');
     if (!header || !payload || !signature) return undefined;
     const key = { key: this.#keys.publicKey, dsaEncoding: 'ieee-p1363' } as const;
-    if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url'))) return undefined;
+    if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')))
+      return undefined;
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
     return claims.exp > Date.now() / 1000 ? claims : undefined;
   }

@@ -14,7 +14,7 @@ export interface PatchOperation {
 type Container = Record<string, unknown> | unknown[];
 
 /** `~1` stands for `/` and `~0` for `~` (RFC 6901 section 4). */
-const unescape = (token: string) => token.replaceAll('~1', '/').replaceAll('~0', '~');
+const decodeToken = (token: string) => token.replaceAll('~1', '/').replaceAll('~0', '~');
 
 const child = (node: unknown, token: string): unknown =>
   Array.isArray(node) ? node[Number(token)] : (node as Record<string, unknown> | undefined)?.[token];
@@ -36,7 +36,7 @@ function applyTo(parent: Container, token: string, { op, value }: PatchOperation
 export function applyPatch<T>(document: T, operations: readonly PatchOperation[]): T {
   const copy = structuredClone(document);
   for (const operation of operations) {
-    const tokens = operation.path.split('/').slice(1).map(unescape);
+    const tokens = operation.path.split('/').slice(1).map(decodeToken);
     const last = tokens.pop();
     const parent = tokens.reduce<unknown>(child, copy);
     if (last === undefined || typeof parent !== 'object' || parent === null) {

@@ -70,7 +70,7 @@ function makeVolumes(kubelet: Kubelet, pod: Pod): (name: string) => string {
 }
 
 /** The value of an environment variable; of the downward API, the two fields that the agent is given. */
-function valueOf({ value, valueFrom }: EnvVar, { metadata }: Pod): string {
+function resolveEnv({ value, valueFrom }: EnvVar, { metadata }: Pod): string {
   const field = valueFrom?.fieldRef?.fieldPath;
   if (field === 'metadata.name') return metadata.name;
   if (field === 'metadata.namespace') return metadata.namespace;
@@ -81,7 +81,10 @@ function valueOf({ value, valueFrom }: EnvVar, { metadata }: Pod): string {
 function argumentsOf(command: readonly string[] | undefined, program: string): string[] {
   const [name, ...rest] = command ?? [];
   if (name !== Program.agent) {
-    throw new AutocertError('INVALID_INPUT', `the injected container runs ${JSON.stringify(name)}, not ${Program.agent}`);
+    throw new AutocertError(
+      'INVALID_INPUT',
+      `the injected container runs ${JSON.stringify(name)}, not ${Program.agent}`,
+    );
   }
   return [program, 'agent', ...rest];
 }
@@ -102,7 +105,7 @@ export function runPod(kubelet: Kubelet, pod: Pod): RunningPod {
   };
   const certificateDir = mounted(CERTIFICATE_DIR);
   const env = {
-    ...Object.fromEntries((container.env ?? []).map((variable) => [variable.name, valueOf(variable, pod)])),
+    ...Object.fromEntries((container.env ?? []).map((variable) => [variable.name, resolveEnv(variable, pod)])),
     // in place of the mounts, which need root
     [AgentEnv.certificateDir]: certificateDir,
     [AgentEnv.tokenFile]: join(mounted(AttestationToken.dir), AttestationToken.file),

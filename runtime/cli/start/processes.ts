@@ -46,6 +46,7 @@ export class Processes {
     const child = spawn(process.execPath, args, {
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // Ctrl-C is for this process, which then ends the others in order
     });
     this.#children.set(child, name);
     for (const stream of [child.stdout, child.stderr]) {

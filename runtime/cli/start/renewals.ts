@@ -11,8 +11,7 @@ import { CertificateFile } from '../../contract.ts';
 const INTERVAL = 50;
 
 /** The leaf certificate in a pod's folder. */
-export const certificateIn = (dir: string) =>
-  new X509Certificate(readFileSync(join(dir, CertificateFile.certificate)));
+export const certificateIn = (dir: string) => new X509Certificate(readFileSync(join(dir, CertificateFile.certificate)));
 
 /** Calls back with the new leaf after each renewal, until the signal aborts. */
 export function watchRenewals(dir: string, signal: AbortSignal, onRenewal: (leaf: X509Certificate) => void): void {

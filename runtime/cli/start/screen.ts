@@ -35,7 +35,9 @@ export function terminalScreen(write: Write, colour: boolean, now: () => number 
       const start = now();
       try {
         const { line, value } = await run();
-        write(`${paint('green', '✔')} ${label(name)} ${line}  ${paint('dim', `${((now() - start) / 1000).toFixed(2)} s`)}\n`);
+        write(
+          `${paint('green', '✔')} ${label(name)} ${line}  ${paint('dim', `${((now() - start) / 1000).toFixed(2)} s`)}\n`,
+        );
         return value;
       } catch (error) {
         write(`${paint('red', '✘')} ${label(name)}\n`);

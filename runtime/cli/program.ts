@@ -1,0 +1,125 @@
+/**
+ * The command line: what there is, its help, and which part of the runtime answers. Parts are loaded when they are
+ * asked for, so that each command starts with what it needs.
+ * @module
+ */
+import { Command, Option } from 'commander';
+import { stopSignal } from '../lib/stop-signal.ts';
+import { fingerprintFile, inspectFile } from './inspect.ts';
+
+/** `autocert`, all of it. */
+export function buildProgram(): Command {
+  const program = new Command('autocert')
+    .description('TLS certificates for annotated Kubernetes pods, renewed.')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 what was asked is wrong.')
+    .showHelpAfterError('(autocert --help shows how)')
+    .exitOverride(exitWithUsage);
+  addInit(program);
+  addCertificateCommands(program);
+  addParts(program);
+  addPki(program);
+  addStart(program);
+  program.command('agent').description('what runs in pods: autocert agent --help').helpOption(false);
+  return program;
+}
+
+/** `step`, as far as the image has it: the tutorial's `step certificate inspect` and `step certificate fingerprint`. */
+export function buildStepProgram(): Command {
+  const program = new Command('step')
+    .description('The part of the step command line that the autocert image has.')
+    .exitOverride(exitWithUsage);
+  addCertificateCommands(program.command('certificate').description('look at certificates'));
+  return program;
+}
+
+/** Commander's errors are about usage: code 2; its help is no error. */
+function exitWithUsage(error: { readonly exitCode: number }): never {
+  process.exit(error.exitCode === 0 ? 0 : 2);
+}
+
+function addCertificateCommands(parent: Command): void {
+  parent
+    .command('inspect <file>')
+    .description('show a certificate, as `step certificate inspect` does')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'json']).default('text'))
+    .option('--short', 'the gist in a few lines', false)
+    .option('--bundle', 'every certificate of the file, not only the first', false)
+    .action((file: string, options) => {
+      process.stdout.write(inspectFile(file, options));
+    });
+  parent
+    .command('fingerprint <file>')
+    .description('show the SHA-256 fingerprint of a certificate, as STEP_FINGERPRINT takes it')
+    .action((file: string) => {
+      process.stdout.write(`${fingerprintFile(file)}\n`);
+    });
+}
+
+function addInit(program: Command): void {
+  program
+    .command('init')
+    .description('make a PKI in a folder: root, intermediate, provisioners; shows the passwords once')
+    .option('--dir <folder>', 'where to', 'pki')
+    .option('--name <name>', 'organization and first word of the common names', 'Autocert')
+    .option(
+      '--dns <names>',
+      'names and addresses at which the CA is reached, separated by commas',
+      'localhost,127.0.0.1',
+    )
+    .option('--address <host:port>', 'where the CA listens', '127.0.0.1:4443')
+    .option('--password-files', 'also write both passwords to secrets/, for programs', false)
+    .action(async (options) => {
+      const { init } = await import('./init.ts');
+      process.stdout.write(await init(options));
+    });
+}
+
+function addParts(program: Command): void {
+  program
+    .command('webhook')
+    .description('the admission webhook and its token endpoint')
+    .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-config)')
+    .action(async ({ config }: { config: string }) => (await import('../webhook/run.ts')).runWebhook(config));
+  program
+    .command('signer')
+    .description('the signer of PodCertificateRequests (native delivery)')
+    .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-signer-config)')
+    .action(async ({ config }: { config: string }) => (await import('../signer/run.ts')).runSigner(config));
+  program
+    .command('ca')
+    .description("a CA that speaks step-ca's protocol, for trying things out; in a cluster run step-ca")
+    .option('--config <file>', 'ca.json, as autocert init makes it', 'pki/config/ca.json')
+    .requiredOption('--password-file <file>', 'password of the intermediate key')
+    .action(async (options) => (await import('./ca.ts')).runCa(options, stopSignal()));
+}
+
+function addPki(program: Command): void {
+  const pki = program.command('pki').description('what the manifests run to set up the PKI');
+  pki
+    .command('init')
+    .description('make in the cluster what is missing of the PKI; what exists is never overwritten')
+    .option('--namespace <name>', 'namespace of the CA', 'step')
+    .option('--webhook <name>', 'MutatingWebhookConfiguration whose caBundle to set', 'autocert')
+    .option('--ca-name <name>', 'organization and first word of the common names', 'Autocert')
+    .action(async (options) => (await import('./pki.ts')).initInCluster(options));
+  pki
+    .command('config')
+    .description("compose step-ca's configuration from its template and the provisioners")
+    .requiredOption('--template <file>', 'ca.json without provisioners')
+    .requiredOption('--provisioners <file>', 'provisioners.json')
+    .requiredOption('--out <file>', 'ca.json to write')
+    .option('--data-source-file <file>', "file with the database's data source")
+    .action(async (options) => (await import('../pki/config.ts')).composeConfigFile(options));
+}
+
+function addStart(program: Command): void {
+  program
+    .command('start')
+    .description('the whole way on this machine: PKI, CA, webhook, injection, agent, mutual TLS, renewals; no cluster')
+    .argument('[file]', 'manifest of the workload to inject', 'examples/sleep.yaml')
+    .option('--once', 'end after the first renewal', false)
+    .option('--json', 'a JSON object a line, for programs', false)
+    .action(async (file: string, options) =>
+      (await import('./start/start.ts')).start({ file, ...options }, stopSignal()),
+    );
+}
