@@ -134,7 +134,7 @@ function onInterrupt(end: () => Promise<void>): void {
     process.once(name, () => {
       stop.abort();
       print(`${name}: ending`);
-      end().finally(() => process.exit(code));
+      void end().finally(() => process.exit(code));
     });
   }
 }

@@ -16,6 +16,7 @@ const WANTED: readonly (readonly [file: string, debianPackage: string])[] = [
   ['busybox', 'busybox-static'],
   ['curl', 'curl'],
   ['openssl', 'openssl'],
+  ['jq', 'jq'], // the guides' commands use it
   ['nsenter', 'util-linux'],
 ];
 

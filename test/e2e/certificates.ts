@@ -1,0 +1,67 @@
+/**
+ * The three files of a pod, read through `kubectl exec` and judged with `node:crypto`, which is not what wrote them.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { CERTIFICATE_DIR } from '../../runtime/contract.ts';
+import type { Kubectl } from './kubectl.ts';
+
+/** What a container finds at {@link CERTIFICATE_DIR}. */
+export interface CertificateFiles {
+  readonly leaf: X509Certificate;
+  readonly intermediate: X509Certificate;
+  readonly root: X509Certificate;
+  readonly keyPem: string;
+}
+
+/** What a test expects of a certificate. */
+export interface Expected {
+  readonly name: string;
+  /** As `openssl` prints them, such as `DNS:a.example`. Absent: the name alone. */
+  readonly sans?: readonly string[];
+  /** @default 24 */
+  readonly hours?: number;
+}
+
+const SEPARATOR = '=====';
+const MINUTE = 60_000;
+
+/** Reads the three files in a container that has a shell. */
+export async function readFiles(
+  kubectl: Kubectl,
+  namespace: string,
+  target: string,
+  container: string,
+): Promise<CertificateFiles> {
+  const script = `cd ${CERTIFICATE_DIR}/..data/ 2>/dev/null || cd ${CERTIFICATE_DIR}; cat site.crt; echo ${SEPARATOR}; cat site.key; echo ${SEPARATOR}; cat root.crt`;
+  const text = await kubectl.exec(namespace, target, container, ['/bin/sh', '-c', script]);
+  return parseFiles(text.split(SEPARATOR));
+}
+
+/** Parses the contents of `site.crt`, `site.key` and `root.crt`. */
+export function parseFiles([site = '', keyPem = '', rootPem = '']: readonly string[]): CertificateFiles {
+  const [leaf, intermediate, ...more] = certificatesIn(site);
+  const [root] = certificatesIn(rootPem);
+  assert(leaf && intermediate && more.length === 0, `site.crt has leaf and intermediate:\n${site}`);
+  assert(root, `root.crt has a certificate:\n${rootPem}`);
+  return { leaf, intermediate, root, keyPem };
+}
+
+/** Asserts names, lifetime, chain and key. */
+export function assertCertificate({ leaf, intermediate, root, keyPem }: CertificateFiles, expected: Expected): void {
+  assert.equal(leaf.subject, `CN=${expected.name}`);
+  assert.equal(leaf.subjectAltName, (expected.sans ?? [`DNS:${expected.name}`]).join(', '));
+  assert(leaf.checkPrivateKey(createPrivateKey(keyPem)), 'site.key is the key of site.crt');
+  assert(leaf.checkIssued(intermediate) && leaf.verify(intermediate.publicKey), 'the intermediate signed the leaf');
+  assert(intermediate.checkIssued(root) && intermediate.verify(root.publicKey), 'the root signed the intermediate');
+  const lifetime = leaf.validToDate.getTime() - leaf.validFromDate.getTime();
+  const wanted = (expected.hours ?? 24) * 60 * MINUTE;
+  // The back-dated minute may count or not, and kubelet rounds.
+  assert(Math.abs(lifetime - wanted) <= 2 * MINUTE, `lifetime is ${lifetime / MINUTE} min, wanted ${wanted / MINUTE}`);
+}
+
+function certificatesIn(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
+}

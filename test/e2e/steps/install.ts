@@ -1,0 +1,191 @@
+/**
+ * Steps 1.x to 3.x: installing, what can be recovered afterwards, enabling a namespace.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
+import type { Context, Step } from '../context.ts';
+import { isReady, type Kubectl, type KubernetesObject } from '../kubectl.ts';
+import { run, waitFor } from '../shell.ts';
+import { testPod } from '../workloads.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const NAMESPACE = 'step';
+const PKI_OBJECTS = [
+  `configmap/${PkiObject.certificates}`,
+  ...[
+    PkiObject.rootKey,
+    PkiObject.intermediateKey,
+    PkiObject.provisioners,
+    PkiObject.caPassword,
+    PkiObject.autocertPassword,
+  ].map((name) => `secret/${name}`),
+];
+
+/** Folder of the manifests that this run synthesized and applied. */
+export function manifestsOf(context: Context): string {
+  return join(context.scratch, 'dist');
+}
+
+/** Waits for the Job and for every workload of the namespace. */
+export async function installed(kubectl: Kubectl): Promise<void> {
+  await kubectl.run(['-n', NAMESPACE, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
+  const workloads = await kubectl.run(['-n', NAMESPACE, 'get', 'deployments,statefulsets', '-o', 'name']);
+  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(NAMESPACE, workload);
+}
+
+/** Steps 1.x. */
+export function installSteps(context: Context): Step[] {
+  const { kubectl } = context;
+  const dist = manifestsOf(context);
+  const annotated = testPod('default', 'dry-run', {
+    annotations: { [Annotation.name]: 'dry-run.default.svc.cluster.local' },
+  });
+  return [
+    {
+      id: '1.1',
+      name: 'cdk8s synth, kubectl apply -f dist/: PKI Job, CA, webhook and signer roll out',
+      base: true,
+      run: async () => {
+        await run(['npx', 'cdk8s', 'synth', '--check-upgrade=false', '--output', dist], { cwd: ROOT });
+        await kubectl.run(['apply', '-f', dist]);
+        await installed(kubectl);
+      },
+    },
+    {
+      id: '1.2',
+      name: 'the webhook answers: an annotated pod passes --dry-run=server with its certificate volume',
+      base: true,
+      run: async () => {
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm=enabled']);
+        const admitted = await waitFor('the webhook to answer', async () => {
+          const answer = await kubectl.apply([annotated], ['--dry-run=server', '-o', 'json']);
+          const pod = JSON.parse(answer) as KubernetesObject;
+          return pod.metadata.annotations?.[Annotation.status] && answer;
+        });
+        assert.match(admitted, /"mountPath": "\/var\/run\/autocert.step.sm"/);
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm-']); // step 3.1 is where a user does it
+      },
+    },
+    {
+      id: '1.3',
+      name: 'applying again changes nothing, and kubectl diff is empty',
+      run: async () => {
+        assert.equal((await kubectl.try(['diff', '-f', dist])).stdout, '');
+        const changed = (await kubectl.run(['apply', '-f', dist]))
+          .split('\n')
+          .filter((line) => line && !line.endsWith(' unchanged'));
+        assert.deepEqual(changed, []);
+      },
+    },
+    {
+      id: '1.4',
+      name: 'a second run of the PKI Job keeps every key',
+      run: async () => {
+        const before = await fingerprints(kubectl);
+        await kubectl.run(['-n', NAMESPACE, 'delete', 'job', '--all', '--wait']);
+        await kubectl.run(['apply', '-f', dist]);
+        await installed(kubectl);
+        assert.deepEqual(await fingerprints(kubectl), before);
+      },
+    },
+    {
+      id: '1.5',
+      name: 'kubectl apply --dry-run=server of an annotated pod leaves nothing behind',
+      run: async () => {
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm=enabled']);
+        const kinds = `pods,secrets,configmaps,serviceaccounts${context.native ? ',podcertificaterequests' : ''}`;
+        const all = () => kubectl.run(['get', kinds, '-A', '-o', 'name']);
+        const before = await all();
+        for (let round = 0; round < 3; round++) await kubectl.apply([annotated], ['--dry-run=server']);
+        assert.equal(await all(), before);
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm-']);
+      },
+    },
+    {
+      id: '1.6',
+      name: 'no private key is in a ConfigMap, in the manifests or in a log',
+      run: async () => {
+        const maps = await kubectl.run(['get', 'configmaps', '-A', '-o', 'yaml']);
+        const manifests = await run(['cat', ...(await run(['find', dist, '-type', 'f'])).trim().split('\n')]);
+        const pods = await kubectl.pods(NAMESPACE, '');
+        const logs = pods.map(({ metadata }) =>
+          kubectl.run(['-n', NAMESPACE, 'logs', metadata.name, '--all-containers', '--ignore-errors']),
+        );
+        for (const text of [maps, manifests, ...(await Promise.all(logs))]) assert.doesNotMatch(text, /PRIVATE KEY/);
+      },
+    },
+  ];
+}
+
+/** Steps 2.x and 3.x. */
+export function recoverySteps({ kubectl, step, scratch }: Context): Step[] {
+  return [
+    {
+      id: '2.1',
+      name: 'the passwords of the provisioners are in their Secrets and open the keys',
+      run: async () => {
+        const json = await decoded(kubectl, PkiObject.provisioners, PkiFile.provisioners);
+        const provisioners = JSON.parse(json) as readonly { name: string; encryptedKey: string }[];
+        const secrets = { admin: PkiObject.caPassword, autocert: PkiObject.autocertPassword };
+        for (const [name, secret] of Object.entries(secrets)) {
+          const password = await decoded(kubectl, secret, PkiFile.password);
+          assert(password.length >= 16, `${secret} has ${password.length} characters`);
+          const encryptedKey = provisioners.find((one) => one.name === name)?.encryptedKey ?? '';
+          const file = join(scratch, `${name}.password`);
+          await run(['tee', file], { input: password });
+          const key = await run([step, 'crypto', 'jwe', 'decrypt', '--password-file', file], { input: encryptedKey });
+          assert.equal((JSON.parse(key) as { kty: string }).kty, 'EC');
+        }
+      },
+    },
+    {
+      id: '2.2',
+      name: 'the fingerprint of the root can be calculated again in the CA pod',
+      run: async () => {
+        const [pod] = await kubectl.pods(NAMESPACE, 'app=ca');
+        assert(pod && isReady(pod));
+        const file = `${STEP_PATH}/certs/root_ca.crt`;
+        const command = ['-n', NAMESPACE, 'exec', pod.metadata.name, '--', 'step', 'certificate', 'fingerprint', file];
+        const shown = (await kubectl.run(command)).trim();
+        const map = await kubectl.json<{ data: Record<string, string> }>([
+          ...['-n', NAMESPACE, 'get', 'configmap', PkiObject.certificates],
+        ]);
+        const root = new X509Certificate(map.data[PkiFile.root] ?? '');
+        assert.equal(shown, root.fingerprint256.replaceAll(':', '').toLowerCase());
+      },
+    },
+    {
+      id: '3.1',
+      name: 'kubectl label namespace default autocert.step.sm=enabled; kubectl get namespace -L autocert.step.sm',
+      base: true,
+      run: async () => {
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm=enabled']);
+        const table = await kubectl.run(['get', 'namespace', '-L', 'autocert.step.sm']);
+        assert.match(table, /^default +Active +\S+ +enabled$/m);
+      },
+    },
+  ];
+}
+
+async function decoded(kubectl: Kubectl, secret: string, key: string): Promise<string> {
+  const path = `jsonpath={.data.${key.replaceAll('.', '\\.')}}`;
+  const data = await kubectl.run(['-n', NAMESPACE, 'get', 'secret', secret, '-o', path]);
+  return Buffer.from(data, 'base64').toString();
+}
+
+/** A digest of the data of each object of the PKI. */
+async function fingerprints(kubectl: Kubectl): Promise<Record<string, string>> {
+  const list = await kubectl.json<{ items: readonly (KubernetesObject & { data: object })[] }>([
+    ...['-n', NAMESPACE, 'get', ...PKI_OBJECTS],
+  ]);
+  assert.equal(list.items.length, PKI_OBJECTS.length);
+  return Object.fromEntries(
+    list.items.map(({ metadata, data }) => [
+      metadata.name,
+      createHash('sha256').update(JSON.stringify(data)).digest('hex'),
+    ]),
+  );
+}

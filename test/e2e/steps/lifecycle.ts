@@ -1,0 +1,109 @@
+/**
+ * Steps 10.x and 11.x: Argo CD's view of what was applied, and uninstalling as the guide says.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Annotation } from '../../../runtime/contract.ts';
+import { CaseNamespace } from '../cases.ts';
+import type { Context, Step } from '../context.ts';
+import { isReady, type Pod } from '../kubectl.ts';
+import { tryRun, waitFor } from '../shell.ts';
+import { testPod } from '../workloads.ts';
+import { manifestsOf } from './install.ts';
+
+const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');
+const ARGO = ['--server-side', '--field-manager=argocd-controller'];
+const WEBHOOK = [
+  'get',
+  'mutatingwebhookconfiguration',
+  'autocert',
+  '-o',
+  'jsonpath={.webhooks[0].clientConfig.caBundle}',
+];
+
+/** Steps 10.x and 11.x. */
+export function lifecycleSteps(context: Context): Step[] {
+  const { kubectl, scratch } = context;
+  return [
+    {
+      id: '10.1',
+      name: 'server-side apply by another field manager meets no conflict and leaves no difference',
+      run: async () => {
+        const dist = manifestsOf(context);
+        const bundle = await kubectl.run(WEBHOOK);
+        assert.match(Buffer.from(bundle, 'base64').toString(), /BEGIN CERTIFICATE/);
+        await kubectl.run(['apply', ...ARGO, '-f', dist]); // fails on a conflict
+        const { code, stdout, stderr } = await kubectl.try(['diff', ...ARGO, '-f', dist]);
+        assert.equal(code, 0, stdout + stderr);
+        assert.equal(await kubectl.run(WEBHOOK), bundle, 'caBundle stays');
+      },
+    },
+    {
+      id: '11.1',
+      name: 'the guide to uninstall finds everything and removes it; pods keep running',
+      run: async () => {
+        const before = await injectedPods(context);
+        assert(before.length > 10, `${before.length} injected pods`);
+        await runGuide(context, join(scratch, 'bin'));
+        await waitFor('the namespace step to go', async () => {
+          const { stderr } = await kubectl.try(['get', 'namespace', 'step']);
+          return stderr.includes('NotFound');
+        });
+        assert.deepEqual(await remains(context), []);
+        const labelled = await kubectl.run(['get', 'namespaces', '-l', 'autocert.step.sm=enabled', '-o', 'name']);
+        assert.equal(labelled, '');
+        const after = new Map((await injectedPods(context)).map((pod) => [pod.metadata.uid, pod]));
+        for (const { metadata } of before) {
+          const pod = after.get(metadata.uid);
+          assert(pod !== undefined && isReady(pod), `${metadata.namespace}/${metadata.name} keeps running`);
+        }
+      },
+    },
+    {
+      id: '11.2',
+      name: 'an annotated pod is an ordinary pod again',
+      run: async () => {
+        const annotations = { [Annotation.name]: `after.${CaseNamespace.plain}.svc.cluster.local` };
+        await kubectl.apply([testPod(CaseNamespace.plain, 'after', { annotations })]);
+        const pod = await kubectl.ready(CaseNamespace.plain, 'app=after');
+        assert.equal(pod.metadata.annotations?.[Annotation.status], undefined);
+      },
+    },
+  ];
+}
+
+/** Pods that are injected and ready. */
+async function injectedPods({ kubectl }: Context): Promise<Pod[]> {
+  const { items } = await kubectl.json<{ items: readonly Pod[] }>(['get', 'pods', '-A']);
+  return items.filter((pod) => pod.metadata.annotations?.[Annotation.status] !== undefined && isReady(pod));
+}
+
+/** Runs the shell commands of the guide as they are printed there. */
+async function runGuide({ kubectl }: Context, bin: string): Promise<void> {
+  const commands = [...readFileSync(GUIDE, 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join('\n');
+  const words = kubectl.argv.map((word) => `'${word}'`).join(' ');
+  await tryRun(['mkdir', '-p', bin]);
+  writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+  const path = `${bin}:${process.env.PATH ?? ''}`;
+  const result = await tryRun(['bash', '-c', commands], { env: { PATH: path }, timeoutMs: 180_000 });
+  // A cluster that lacks a kind says so; the guide tells that this does not matter.
+  const complaints = result.stderr
+    .split('\n')
+    .filter((line) => line && !/doesn't have a resource type|^Warning: /.test(line));
+  assert.deepEqual(complaints, []);
+}
+
+/** Names of objects of any kind that are Autocert's by label or by name; events and other people's pods are not. */
+async function remains({ kubectl }: Context): Promise<string[]> {
+  const listed = await kubectl.run(['api-resources', '--verbs=list', '-o', 'name']);
+  const kinds = listed
+    .trim()
+    .split('\n')
+    .filter((kind) => !/^events|^componentstatuses|^pods\b|metrics\.k8s\.io/.test(kind));
+  const columns =
+    'custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name,PART:.metadata.labels.app\\.kubernetes\\.io/part-of';
+  const table = await kubectl.run(['get', kinds.join(','), '-A', '--no-headers', '-o', columns]);
+  return table.split('\n').filter((line) => /\bautocert\b/.test(line) || /\bstep +\S+ +\S+$/.test(line));
+}
