@@ -1,0 +1,132 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TokenSigner } from '../../../runtime/lib/one-time-token.ts';
+import { openKey } from '../../../runtime/lib/private-key.ts';
+import { Secret } from '../../../runtime/lib/secret.ts';
+import { composeCaConfig, composeConfigFile } from '../../../runtime/pki/config.ts';
+import { initPki } from '../../../runtime/pki/files.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'autocert-pki-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
+const modeOf = (file: string) => (statSync(file).mode & 0o777).toString(8);
+
+describe('a PKI in a folder', () => {
+  test('is laid out as step ca init does it', async () => {
+    const made = await initPki({ dir, dnsNames: ['ca.example', '10.0.0.1'], address: '0.0.0.0:9000' });
+    expect(json(made.configFile)).toMatchObject({
+      root: join(dir, 'certs/root_ca.crt'),
+      crt: join(dir, 'certs/intermediate_ca.crt'),
+      key: join(dir, 'secrets/intermediate_ca_key'),
+      address: '0.0.0.0:9000',
+      dnsNames: ['ca.example', '10.0.0.1'],
+      db: { type: 'badgerv2', dataSource: join(dir, 'db') },
+      authority: { provisioners: [{ name: 'admin' }, { name: 'autocert' }] },
+    });
+    expect(json(made.defaultsFile)).toEqual({
+      'ca-url': 'https://ca.example:9000',
+      'ca-config': made.configFile,
+      fingerprint: made.pki.fingerprint,
+      root: made.rootFile,
+    });
+  });
+
+  test('has keys that open with its password, for this user alone', async () => {
+    const made = await initPki({ dir });
+    openKey(new Secret(readFileSync(made.intermediateKeyFile, 'utf8')), made.pki.caPassword, 'key');
+    openKey(new Secret(readFileSync(made.rootKeyFile, 'utf8')), made.pki.caPassword, 'key');
+    expect([made.rootKeyFile, made.intermediateKeyFile].map(modeOf)).toEqual(['600', '600']);
+  });
+
+  test('has its passwords in files only when asked for', async () => {
+    const without = await initPki({ dir: join(dir, 'a') });
+    expect(() => statSync(without.caPasswordFile)).toThrow('ENOENT');
+    const made = await initPki({ dir: join(dir, 'b'), passwordFiles: true });
+    expect(readFileSync(made.autocertPasswordFile, 'utf8')).toBe(made.pki.autocertPassword.reveal());
+    expect(modeOf(made.caPasswordFile)).toBe('600');
+  });
+
+  test('is never overwritten', async () => {
+    const { rootFile } = await initPki({ dir });
+    const before = readFileSync(rootFile);
+    await expect(initPki({ dir })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `${rootFile} exists: there is a PKI already; give another folder, or move it away`,
+    });
+    expect(readFileSync(rootFile)).toEqual(before);
+  });
+
+  test('does not print its keys and passwords', async () => {
+    const made = await initPki({ dir });
+    const printed = JSON.stringify(made);
+    expect(printed).not.toContain(made.pki.caPassword.reveal());
+    expect(printed).not.toContain('PRIVATE KEY');
+  });
+
+  test('has a provisioner for people under the CA password, and one for the webhook under its own', async () => {
+    const { pki } = await initPki({ dir });
+    const [admin, autocert] = pki.provisioners;
+    if (!admin || !autocert) throw new Error('two provisioners are wanted');
+    expect((await TokenSigner.open(admin, pki.caPassword)).issuer).toBe('admin');
+    expect((await TokenSigner.open(autocert, pki.autocertPassword)).issuer).toBe('autocert');
+    await expect(TokenSigner.open(autocert, pki.caPassword)).rejects.toMatchObject({ code: 'WRONG_PASSWORD' });
+  });
+});
+
+describe("the CA's configuration", () => {
+  const template = { address: ':4443', db: { type: 'mysql', dataSource: '' }, authority: { claims: { x: '1h' } } };
+
+  test('is the template with the provisioners', () => {
+    expect(composeCaConfig(template, [{ name: 'a' }])).toEqual({
+      ...template,
+      authority: { claims: { x: '1h' }, provisioners: [{ name: 'a' }] },
+    });
+  });
+
+  test('keeps provisioners of the template, such as an ACME one', () => {
+    const own = { authority: { provisioners: [{ type: 'ACME', name: 'acme' }] } };
+    expect(composeCaConfig(own, [{ name: 'a' }])).toEqual({
+      authority: { provisioners: [{ type: 'ACME', name: 'acme' }, { name: 'a' }] },
+    });
+  });
+
+  test('is written from files, with the data source from a Secret', () => {
+    const file = (name: string, content: string) => {
+      writeFileSync(join(dir, name), content);
+      return join(dir, name);
+    };
+    const out = join(dir, 'ca.json');
+    composeConfigFile({
+      template: file('template.json', JSON.stringify(template)),
+      provisioners: file('provisioners.json', '[{"name":"a"}]'),
+      dataSourceFile: file('source', 'user:password@tcp(db)/\n'),
+      out,
+    });
+    expect(json(out)).toMatchObject({ db: { type: 'mysql', dataSource: 'user:password@tcp(db)/' } });
+  });
+
+  test.each([
+    [null, [], 'template has to be an object, got null'],
+    [{ authority: [] }, [], 'template: authority has to be an object, got []'],
+    [{}, {}, 'provisioners has to be a list, got {}'],
+    [{}, [{}], 'provisioner 0: name has to be a text, got nothing'],
+    [{}, [{ name: 'a' }, { name: 'a' }], 'provisioner "a" is there twice: rename that of the template'],
+  ])('made of %j and %j is refused: %s', (badTemplate, provisioners, message) => {
+    expect(() => composeCaConfig(badTemplate, provisioners)).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIG', message }),
+    );
+  });
+
+  test('made of a file that is missing or no JSON is refused, with its name', () => {
+    const out = join(dir, 'ca.json');
+    const paths = { template: join(dir, 'none'), provisioners: join(dir, 'none'), out };
+    expect(() => composeConfigFile(paths)).toThrow(`cannot read ${paths.template}`);
+    writeFileSync(join(dir, 'none'), 'not json');
+    expect(() => composeConfigFile(paths)).toThrow(`${paths.template} is not JSON`);
+  });
+});
