@@ -36,6 +36,9 @@ const HELP = `npm run e2e [-- options]
   --list        print the steps
 K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that cluster instead of a node of its own.`;
 
+/** For {@link allSteps} when only their names are wanted. */
+const NO_CLUSTER: Context = { kubectl: new Kubectl([]), native: true, inNetwork: () => [], scratch: '', step: '' };
+
 const started = Date.now();
 const stop = new AbortController();
 const print = (line: string) => console.log(line);
@@ -47,7 +50,7 @@ async function main(): Promise<number> {
   if (options.help) return say(HELP);
   if (options.list)
     return say(
-      allSteps({} as Context)
+      allSteps(NO_CLUSTER)
         .map(({ id, name }) => `${id.padEnd(5)} ${name}`)
         .join('\n'),
     );
