@@ -1,0 +1,84 @@
+/**
+ * Where step-ca remembers what it has issued, revoked, and which one-time tokens were used.
+ * @module
+ */
+import type { Size } from 'cdk8s';
+import { checkName, shown } from './validation.ts';
+
+/** Options of {@link CaDatabase.persistent}. */
+export interface PersistentDatabaseOptions {
+  /** Size of the volume; a certificate takes about 2 KiB. @default Size.gibibytes(1) */
+  readonly size?: Size;
+  /** StorageClass of the volume. @default - the cluster's default class */
+  readonly storageClass?: string;
+}
+
+/** Options of {@link CaDatabase.mysql} and {@link CaDatabase.postgresql}. */
+export interface SharedDatabaseOptions {
+  /**
+   * Secret in the CA's namespace with the data source, which has the database's password in it, under `dataSource`:
+   * `user:password@tcp(host:3306)/` for MySQL, `postgresql://user:password@host:5432/` for PostgreSQL.
+   */
+  readonly dataSourceSecret: string;
+  /** Name of the database on that server. @default 'stepca' */
+  readonly database?: string;
+}
+
+/** Key of the data source in the Secret of a shared database, and its file name once mounted. */
+export const DATA_SOURCE_FILE = 'dataSource';
+
+/** How the database is kept. */
+type Kind =
+  | { readonly type: 'badgerv2'; readonly volume?: PersistentDatabaseOptions }
+  | { readonly type: 'mysql' | 'postgresql'; readonly dataSourceSecret: string; readonly database: string };
+
+/** The CA's database. */
+export class CaDatabase {
+  /** Badger, embedded in step-ca, on a volume. One replica. */
+  static persistent(options: PersistentDatabaseOptions = {}): CaDatabase {
+    if (options.storageClass !== undefined) checkName('storageClass', options.storageClass);
+    return new CaDatabase({ type: 'badgerv2', volume: options });
+  }
+
+  /**
+   * Badger in the pod's own directory, lost with the pod: for trying things out. After a restart revocations are
+   * forgotten, and a one-time token works a second time within its five minutes.
+   */
+  static ephemeral(): CaDatabase {
+    return new CaDatabase({ type: 'badgerv2' });
+  }
+
+  /** A MySQL server that several replicas share. */
+  static mysql(options: SharedDatabaseOptions): CaDatabase {
+    return CaDatabase.#shared('mysql', options);
+  }
+
+  /** A PostgreSQL server that several replicas share. */
+  static postgresql(options: SharedDatabaseOptions): CaDatabase {
+    return CaDatabase.#shared('postgresql', options);
+  }
+
+  static #shared(type: 'mysql' | 'postgresql', options: SharedDatabaseOptions): CaDatabase {
+    const database = options.database ?? 'stepca';
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(database)) {
+      throw new Error(`database: got ${shown(database)}, but it takes letters, digits and "_", at most 63 of them`);
+    }
+    return new CaDatabase({
+      type,
+      database,
+      dataSourceSecret: checkName('dataSourceSecret', options.dataSourceSecret),
+    });
+  }
+
+  /** @internal */
+  readonly kind: Kind;
+
+  private constructor(kind: Kind) {
+    this.kind = kind;
+  }
+
+  /** Whether several replicas can work on it at once. */
+  get shared(): boolean {
+    return this.kind.type !== 'badgerv2';
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A CA that lives elsewhere.
+ * @module
+ */
+import type { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import type { IStepCa } from './i-step-ca.ts';
+import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
+import { metadata } from './objects.ts';
+import { systemNamespace } from './system-namespace.ts';
+import { checkCaCertificates, checkDomain, checkHttpsOrigin, checkName, refuse } from './validation.ts';
+
+/** A step-ca that these manifests do not run; see `StepCa.fromUrl`. */
+export interface StepCaFromUrlProps extends LifetimeProps {
+  /** Base URL, such as `https://ca.example.com`. Pods must reach it. */
+  readonly url: string;
+  /** Root certificate of the CA, PEM; several while one replaces the other. */
+  readonly rootCertificate: string;
+  /** Name of a JWK provisioner of the CA. @default 'autocert' */
+  readonly provisioner?: string;
+  /** Secret in `namespace`, yours to make, with the password of the provisioner's key under `password`. @default 'autocert-password' */
+  readonly passwordSecret?: string;
+  /** Namespace of webhook and signer. @default 'step' */
+  readonly namespace?: string;
+  /** Whether to make the namespace. @default true */
+  readonly createNamespace?: boolean;
+  /** DNS domain of the cluster. @default 'cluster.local' */
+  readonly clusterDomain?: string;
+}
+
+/** What `StepCa.fromUrl` answers: nothing but the root certificate, in a ConfigMap. */
+export class ImportedStepCa extends Construct implements IStepCa {
+  readonly url: string;
+  readonly namespace: string;
+  readonly clusterDomain: string;
+  readonly rootConfigMap = PkiObject.certificates;
+  readonly provisioner: string;
+  readonly provisionerPasswordSecret: string;
+  readonly defaultDuration: Duration;
+  readonly minDuration: Duration;
+  readonly maxDuration: Duration;
+  readonly #rootCertificate: string;
+
+  /** Checks the props and keeps the root certificate for webhook and signer. */
+  constructor(scope: Construct, id: string, props: StepCaFromUrlProps) {
+    super(scope, id);
+    this.url = checkHttpsOrigin('url', props.url);
+    checkCaCertificates('rootCertificate', props.rootCertificate);
+    this.#rootCertificate = props.rootCertificate;
+    this.namespace = checkName('namespace', props.namespace ?? 'step');
+    this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
+    this.provisioner = props.provisioner ?? Provisioner.autocert;
+    if (this.provisioner.trim() === '')
+      refuse('provisioner', props.provisioner, 'it takes the name of a JWK provisioner');
+    this.provisionerPasswordSecret = checkName('passwordSecret', props.passwordSecret ?? PkiObject.autocertPassword);
+    const lifetimes = checkLifetimes(props);
+    this.defaultDuration = lifetimes.defaultDuration;
+    this.minDuration = lifetimes.minDuration;
+    this.maxDuration = lifetimes.maxDuration;
+    if (props.createNamespace ?? true) systemNamespace(this, this.namespace);
+    new k8s.KubeConfigMap(this, 'Resource', {
+      metadata: metadata(this.rootConfigMap, this.namespace),
+      data: { [PkiFile.root]: props.rootCertificate },
+    });
+  }
+
+  /** The root certificate is a prop, so it is always known. */
+  caBundleFor(_webhookConfiguration: string): string {
+    return this.#rootCertificate;
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * Autocert as constructs for any cdk8s app.
+ * @module
+ */
+export type { Delivery, SidecarStyle } from '../runtime/contract.ts';
+export { AutocertNamespace, type AutocertNamespaceProps, type PodSecurityLevel } from './autocert-namespace.ts';
+export { AutocertSigner, type AutocertSignerProps } from './autocert-signer.ts';
+export { AutocertWebhook, type AutocertWebhookProps, type NamespaceRules } from './autocert-webhook.ts';
+export { CaDatabase, type PersistentDatabaseOptions, type SharedDatabaseOptions } from './ca-database.ts';
+export type { IStepCa } from './i-step-ca.ts';
+export type { StepCaFromUrlProps } from './imported-step-ca.ts';
+export type { LifetimeProps } from './lifetimes.ts';
+export { type ExistingPkiOptions, type InClusterPkiOptions, Pki } from './pki.ts';
+export type { ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
+export { StepCa, type StepCaProps } from './step-ca.ts';

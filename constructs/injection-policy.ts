@@ -1,0 +1,136 @@
+/**
+ * Injection without a webhook: a MutatingAdmissionPolicy, which the API server (Kubernetes 1.37 and later) evaluates
+ * itself. It makes the pods that `runtime/webhook/native-patch.ts` makes, whose header has the rules.
+ *
+ * What is wrong with a pod is said by the {@link ValidationPolicy}, which the API server asks afterwards; so where an
+ * annotation makes no sense, this policy goes on with the default rather than fail in the words of CEL.
+ * @module
+ */
+import { ApiObject, Lazy } from 'cdk8s';
+import { Construct } from 'constructs';
+import {
+  Annotation,
+  CERTIFICATE_DIR,
+  CertificateFile,
+  type PolicyConfig,
+  SIGNER_NAME,
+  STATUS_INJECTED,
+  VolumeName,
+} from '../runtime/contract.ts';
+import { CEL_NAMESPACE, celIsDuration, celLongest, celText } from './cel.ts';
+import { metadata } from './objects.ts';
+import { enabledNamespaces } from './policy-scope.ts';
+
+/** Properties of {@link InjectionPolicy}. */
+export interface InjectionPolicyProps {
+  /** Asked at synth, when all namespaces are known. */
+  readonly policy: () => PolicyConfig;
+  /** Namespaces that are left alone whatever their labels say. */
+  readonly excludedNamespaces: readonly string[];
+  /** Name of policy and binding. @default 'autocert' */
+  readonly name?: string;
+}
+
+const API_VERSION = 'admissionregistration.k8s.io/v1';
+
+/** The policy and its binding. */
+export class InjectionPolicy extends Construct {
+  /** Makes both. */
+  constructor(scope: Construct, id: string, props: InjectionPolicyProps) {
+    super(scope, id);
+    const { name = 'autocert' } = props;
+    new ApiObject(this, 'Resource', {
+      apiVersion: API_VERSION,
+      kind: 'MutatingAdmissionPolicy',
+      metadata: metadata(name),
+      spec: {
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'Never',
+        matchConstraints: {
+          ...enabledNamespaces(props.excludedNamespaces),
+          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+        },
+        matchConditions: [
+          { name: 'asks-for-a-certificate', expression: `${annotation(Annotation.name)} != ""` },
+          {
+            name: 'is-not-injected',
+            expression: `${annotation(Annotation.status)} != ${celText(STATUS_INJECTED)}`,
+          },
+        ],
+        variables: Lazy.any({ produce: () => variables(props.policy()) }),
+        mutations: [jsonPatch(VOLUME), jsonPatch(mounts('initContainers')), jsonPatch(mounts('containers')), STATUS],
+      },
+    });
+    new ApiObject(this, 'Binding', {
+      apiVersion: API_VERSION,
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata: metadata(name),
+      spec: { policyName: name },
+    });
+  }
+}
+
+function annotation(key: string): string {
+  return `object.metadata.?annotations[?${celText(key)}].orValue("")`;
+}
+
+function variables(policy: PolicyConfig): readonly { name: string; expression: string }[] {
+  const usual = `duration(${celText(policy.defaultDuration)})`;
+  return [
+    { name: 'asked', expression: annotation(Annotation.duration) },
+    { name: 'longest', expression: celLongest(policy) },
+    {
+      name: 'seconds',
+      expression: `${celIsDuration('variables.asked')} ? duration(variables.asked).getSeconds() : [${usual}, variables.longest].min().getSeconds()`,
+    },
+    // Out of the API's range it would be refused in the API's words, before the validating policy is asked.
+    {
+      name: 'maxExpirationSeconds',
+      expression: 'variables.seconds >= 3600 && variables.seconds <= 7862400 ? variables.seconds : 86400',
+    },
+    { name: 'modeText', expression: annotation(Annotation.mode) },
+    {
+      name: 'digits',
+      expression:
+        'variables.modeText.matches("^0?[0-7]{3}$") ? variables.modeText.substring(variables.modeText.size() - 3) : "644"',
+    },
+    {
+      name: 'defaultMode',
+      expression:
+        'int(variables.digits.charAt(0)) * 64 + int(variables.digits.charAt(1)) * 8 + int(variables.digits.charAt(2))',
+    },
+  ];
+}
+
+const SOURCES = 'Object.spec.volumes.projected.sources';
+
+const VOLUME = `[
+  ${listOr('object.spec.?volumes', '/spec/volumes')}
+  JSONPatch{
+    op: "add", path: "/spec/volumes/-",
+    value: Object.spec.volumes{
+      name: ${celText(VolumeName.certificates)},
+      projected: Object.spec.volumes.projected{
+        defaultMode: variables.defaultMode,
+        sources: [
+          ${SOURCES}{
+            podCertificate: ${SOURCES}.podCertificate{
+              signerName: ${celText(SIGNER_NAME)},
+              keyType: "ECDSAP256",
+              maxExpirationSeconds: variables.maxExpirationSeconds,
+              keyPath: ${celText(CertificateFile.key)},
+              certificateChainPath: ${celText(CertificateFile.certificate)}
+            }
+          },
+          ${SOURCES}{
+            clusterTrustBundle: ${SOURCES}.clusterTrustBundle{
+              signerName: ${celText(SIGNER_NAME)},
+              labelSelector: ${SOURCES}.clusterTrustBundle.labelSelector{},
+              path: ${celText(CertificateFile.root)}
+            }
+          }
+        ]
+      }
+    }
+  }
+]`;

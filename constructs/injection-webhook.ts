@@ -1,0 +1,64 @@
+/**
+ * How the API server is told to ask the webhook.
+ * @module
+ */
+import { Lazy } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import { Annotation, DOMAIN, NAMESPACE_LABEL, WebhookPath } from '../runtime/contract.ts';
+import { metadata } from './objects.ts';
+
+/** What the registration is made from. */
+export interface InjectionWebhookProps {
+  /** Name of the registration and of the webhook's Service. */
+  readonly name: string;
+  readonly namespace: string;
+  /** PEM roots by which the API server trusts the webhook. Absent: somebody fills them in later. */
+  readonly caBundle?: string;
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly timeoutSeconds: number;
+  /** Namespaces whose pods are never sent; asked for at synth. */
+  readonly excludedNamespaces: () => readonly string[];
+}
+
+/** CEL: the pod asks for a certificate. Kubernetes before 1.28 drops the condition and sends every pod. */
+const ASKS_FOR_CERTIFICATE = `has(object.metadata.annotations) && "${Annotation.name}" in object.metadata.annotations`;
+
+/** Registers the webhook for annotated pods of labelled namespaces. */
+export function addInjectionWebhook(scope: Construct, props: InjectionWebhookProps): void {
+  const { name, namespace, caBundle } = props;
+  new k8s.KubeMutatingWebhookConfiguration(scope, 'Registration', {
+    metadata: metadata(name),
+    webhooks: [
+      {
+        name: DOMAIN,
+        admissionReviewVersions: ['v1', 'v1beta1'],
+        clientConfig: {
+          service: { name, namespace, path: WebhookPath.mutate, port: 443 },
+          ...(caBundle && { caBundle: Buffer.from(caBundle).toString('base64') }),
+        },
+        rules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' },
+        ],
+        namespaceSelector: {
+          matchLabels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value },
+          matchExpressions: [
+            {
+              key: 'kubernetes.io/metadata.name',
+              operator: 'NotIn',
+              values: Lazy.any({ produce: () => [...props.excludedNamespaces()] }),
+            },
+          ],
+        },
+        matchConditions: [{ name: 'asks-for-certificate', expression: ASKS_FOR_CERTIFICATE }],
+        // It writes nothing: `kubectl apply --dry-run=server` is safe.
+        sideEffects: 'None',
+        // Others may add containers after us; kubelet runs those too, only without the certificate's mount. Being asked
+        // again would find the pod marked as injected and change nothing.
+        reinvocationPolicy: 'Never',
+        failurePolicy: props.failurePolicy,
+        timeoutSeconds: props.timeoutSeconds,
+      },
+    ],
+  });
+}

@@ -1,0 +1,130 @@
+/**
+ * How the pods of Autocert run: confined to what Pod Security `restricted` allows, small, and placed where the user says.
+ * @module
+ */
+import { k8s } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import packageJson from '../package.json' with { type: 'json' };
+import { defined, metadata } from './objects.ts';
+import { checkImage, checkOneOf, checkQuantity } from './validation.ts';
+
+/** The image of this release; it holds every program of ours. */
+export const DEFAULT_IMAGE = `autocert:${packageJson.version}`;
+
+/** The user of our own image (`nonroot` by convention). */
+export const NON_ROOT = 65532;
+
+/** CPU and memory of a container, in the words of the Kubernetes API. */
+export interface ContainerResources {
+  /** What the scheduler sets aside, such as `{ cpu: '10m', memory: '64Mi' }`. */
+  readonly requests: Readonly<Record<string, string>>;
+  /** What the container may use at most. */
+  readonly limits: Readonly<Record<string, string>>;
+}
+
+/** Where pods run. */
+export interface SchedulingProps {
+  /** Labels that a node must have. @default - any node */
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  /** Taints that pods put up with. @default - none */
+  readonly tolerations?: readonly k8s.Toleration[];
+  /** Affinity and anti-affinity. @default - none */
+  readonly affinity?: k8s.Affinity;
+  /** Name of a PriorityClass. @default - the cluster's default priority */
+  readonly priorityClassName?: string;
+}
+
+/** When kubelet pulls an image. */
+export type ImagePullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+
+/** An image of a container, and when it is pulled. */
+export interface ContainerImage {
+  readonly image: string;
+  readonly imagePullPolicy: ImagePullPolicy;
+}
+
+/** Checks an image and its pull policy; `prop` is the image's prop. */
+export function checkedImage(prop: string, image: string, policy: ImagePullPolicy = 'IfNotPresent'): ContainerImage {
+  return {
+    image: checkImage(prop, image),
+    imagePullPolicy: checkOneOf('imagePullPolicy', policy, ['Always', 'IfNotPresent', 'Never']),
+  };
+}
+
+/** A PodDisruptionBudget that keeps one pod of `app` running, for whatever has more than one. */
+export function disruptionBudget(scope: Construct, name: string, namespace: string, app: string): void {
+  new k8s.KubePodDisruptionBudget(scope, 'DisruptionBudget', {
+    metadata: metadata(name, namespace),
+    spec: { minAvailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: { app } } },
+  });
+}
+
+/** The scheduling props of a construct, apart from its others. */
+export function scheduling(props: SchedulingProps): SchedulingProps {
+  const { nodeSelector, tolerations, affinity, priorityClassName } = props;
+  return defined({ nodeSelector, tolerations, affinity, priorityClassName });
+}
+
+/** What every pod of ours has: a user that is not root, and that owns its volumes. */
+export function podDefaults(user: number, placement: SchedulingProps) {
+  return {
+    // Variables such as AUTOCERT_PORT, which kubelet would make for each Service, read like settings of ours.
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: user,
+      runAsGroup: user,
+      fsGroup: user,
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    ...defined({ ...scheduling(placement), tolerations: placement.tolerations && [...placement.tolerations] }),
+  };
+}
+
+/** What every container of ours may do: nothing. `capabilities` names what it needs all the same. */
+export function confined(...capabilities: string[]): k8s.SecurityContext {
+  return {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'], ...(capabilities.length === 0 ? {} : { add: capabilities }) },
+  };
+}
+
+/** Checks `resources` and hands them on as text: the form that our configuration files have. */
+export function checkResources(prop: string, resources: ContainerResources): ContainerResources {
+  for (const kind of ['requests', 'limits'] as const) {
+    for (const [name, quantity] of Object.entries(resources[kind])) checkQuantity(`${prop}.${kind}.${name}`, quantity);
+  }
+  return resources;
+}
+
+/** `resources` as the API classes want them. */
+export function quantities(prop: string, resources: ContainerResources): k8s.ResourceRequirements {
+  const { requests, limits } = checkResources(prop, resources);
+  const parse = (values: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, text]) => [name, k8s.Quantity.fromString(text)]));
+  return { requests: parse(requests), limits: parse(limits) };
+}
+
+/** Replicas on different nodes where there are several, without refusing to start where there is one. */
+export function spread(app: string): k8s.TopologySpreadConstraint[] {
+  return [
+    {
+      maxSkew: 1,
+      topologyKey: 'kubernetes.io/hostname',
+      whenUnsatisfiable: 'ScheduleAnyway',
+      labelSelector: { matchLabels: { app } },
+    },
+  ];
+}
+
+/** An HTTP probe of kubelet. */
+export function probe(
+  path: string,
+  port: number,
+  scheme: 'HTTP' | 'HTTPS',
+  timing: Omit<k8s.Probe, 'httpGet'>,
+): k8s.Probe {
+  return { httpGet: { path, port: k8s.IntOrString.fromNumber(port), scheme }, ...timing };
+}

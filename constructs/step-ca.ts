@@ -1,0 +1,227 @@
+/**
+ * The certificate authority.
+ * @module
+ */
+import type { Duration } from 'cdk8s';
+import { Size } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { CaDatabase } from './ca-database.ts';
+import type { IStepCa } from './i-step-ca.ts';
+import { ImportedStepCa, type StepCaFromUrlProps } from './imported-step-ca.ts';
+import { checkLifetimes, goLifetimes, type LifetimeProps } from './lifetimes.ts';
+import { metadata } from './objects.ts';
+import { Pki } from './pki.ts';
+import { PkiInit } from './pki-init.ts';
+import {
+  type ContainerImage,
+  type ContainerResources,
+  checkedImage,
+  DEFAULT_IMAGE,
+  disruptionBudget,
+  type ImagePullPolicy,
+  type SchedulingProps,
+  scheduling,
+} from './pods.ts';
+import { federatedRootFile, stepCaConfig } from './step-ca-config.ts';
+import { CA_NAME, CaObject, stepCaPod } from './step-ca-pod.ts';
+import { systemNamespace } from './system-namespace.ts';
+import { checkCaCertificates, checkDomain, checkHost, checkName, checkReplicas } from './validation.ts';
+
+/** Properties of {@link StepCa}. */
+export interface StepCaProps extends LifetimeProps, SchedulingProps {
+  /** Namespace of the CA; webhook and signer run there too. @default 'step' */
+  readonly namespace?: string;
+  /** Whether to make the namespace, at the Pod Security level `restricted`. @default true */
+  readonly createNamespace?: boolean;
+  /** Where keys and certificates come from. @default Pki.inCluster() */
+  readonly pki?: Pki;
+  /** Where issued and revoked certificates and used tokens are kept. @default CaDatabase.persistent() */
+  readonly database?: CaDatabase;
+  /** Number of pods; more than one needs a database that they share. @default 1 */
+  readonly replicas?: number;
+  /** DNS names and IP addresses of the CA besides those of its Service. @default - none */
+  readonly dnsNames?: readonly string[];
+  /** DNS domain of the cluster. @default 'cluster.local' */
+  readonly clusterDomain?: string;
+  /** Root certificates of other PKIs, PEM, that whoever asks the CA for its federation gets too. @default - none */
+  readonly federatedRoots?: readonly string[];
+  /** Image of step-ca. @default 'smallstep/step-ca:0.30.2' */
+  readonly image?: string;
+  /** `Always`, `IfNotPresent` or `Never`, for both images. @default 'IfNotPresent' */
+  readonly imagePullPolicy?: ImagePullPolicy;
+  /** Image with our programs, for the Job and the init container. @default - `autocert:` and the version of this package */
+  readonly autocertImage?: string;
+  /** CPU and memory of step-ca. @default - requests 100m and 64Mi, at most 1 CPU and 512Mi */
+  readonly resources?: ContainerResources;
+}
+
+/**
+ * A step-ca in the cluster, and the PKI that it signs with.
+ *
+ * It is a StatefulSet because Kubernetes then never runs a second pod on the volume of the first, not even when a node
+ * is lost: two writers would destroy the database. The volume is a claim of its own and not one of the StatefulSet's
+ * templates, which can never be changed again: this way a larger `size` is applied like anything else.
+ *
+ * @example
+ * const ca = new StepCa(chart, 'ca', { maxDuration: Duration.days(7) });
+ */
+export class StepCa extends Construct implements IStepCa {
+  /** A step-ca that runs elsewhere: outside the cluster, or not made by this package. */
+  static fromUrl(scope: Construct, id: string, props: StepCaFromUrlProps): IStepCa {
+    return new ImportedStepCa(scope, id, props);
+  }
+
+  readonly url: string;
+  readonly namespace: string;
+  readonly clusterDomain: string;
+  readonly rootConfigMap = PkiObject.certificates;
+  readonly provisioner = Provisioner.autocert;
+  readonly provisionerPasswordSecret: string;
+  readonly defaultDuration: Duration;
+  readonly minDuration: Duration;
+  readonly maxDuration: Duration;
+  readonly #pki: Pki;
+  readonly #props: StepCaProps;
+  readonly #autocertImage: ContainerImage;
+
+  /** Makes the CA's objects; none of them is named after `id`. */
+  constructor(scope: Construct, id: string, props: StepCaProps = {}) {
+    super(scope, id);
+    const lifetimes = checkLifetimes(props);
+    this.#props = props;
+    this.#pki = props.pki ?? Pki.inCluster();
+    this.#autocertImage = checkedImage('autocertImage', props.autocertImage ?? DEFAULT_IMAGE, props.imagePullPolicy);
+    this.namespace = checkName('namespace', props.namespace ?? 'step');
+    this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
+    this.url = `https://${CA_NAME}.${this.namespace}.svc`;
+    this.provisionerPasswordSecret = this.#pki.autocertPasswordSecret;
+    this.defaultDuration = lifetimes.defaultDuration;
+    this.minDuration = lifetimes.minDuration;
+    this.maxDuration = lifetimes.maxDuration;
+
+    if (props.createNamespace ?? true) systemNamespace(this, this.namespace);
+    this.#addPki();
+    const database = props.database ?? CaDatabase.persistent();
+    const federatedRoots = this.#addFederatedRoots(props.federatedRoots ?? []);
+    const config = stepCaConfig({
+      ...goLifetimes(lifetimes),
+      dnsNames: this.#dnsNames(props.dnsNames ?? []),
+      federatedRoots,
+      database,
+    });
+    new k8s.KubeConfigMap(this, 'Config', {
+      metadata: metadata(CaObject.config, this.namespace),
+      data: { 'ca.json': `${JSON.stringify(config, undefined, 2)}\n` },
+    });
+    this.#addVolume(database);
+    this.#addStatefulSet(database, config, federatedRoots);
+    new k8s.KubeService(this, 'Service', {
+      metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
+      spec: {
+        selector: { app: CA_NAME },
+        ports: [{ name: 'https', port: 443, targetPort: k8s.IntOrString.fromNumber(CONTAINER_PORT) }],
+      },
+    });
+  }
+
+  /** Known when the PKI is an existing one; else the Job that makes the PKI fills it in. */
+  caBundleFor(webhookConfiguration: string): string | undefined {
+    if (this.#pki.caName !== undefined) this.#addInit(this.#pki.caName, webhookConfiguration);
+    return this.#pki.rootCertificate;
+  }
+
+  #addPki(): void {
+    const { caName, rootCertificate, intermediateCertificate } = this.#pki;
+    if (caName !== undefined) this.#addInit(caName);
+    if (rootCertificate === undefined || intermediateCertificate === undefined) return;
+    new k8s.KubeConfigMap(this, 'Certificates', {
+      metadata: metadata(this.rootConfigMap, this.namespace),
+      data: { [PkiFile.root]: rootCertificate, [PkiFile.intermediate]: intermediateCertificate },
+    });
+  }
+
+  /** The Job again, now that it is known whose `caBundle` it fills in: its name follows from what it does. */
+  #addInit(caName: string, webhookConfiguration?: string): void {
+    this.node.tryRemoveChild('Init');
+    new PkiInit(this, 'Init', {
+      ...scheduling(this.#props),
+      image: this.#autocertImage,
+      namespace: this.namespace,
+      caName,
+      ...(webhookConfiguration && { webhookConfiguration }),
+    });
+  }
+
+  #dnsNames(more: readonly string[]): readonly string[] {
+    const service = `${CA_NAME}.${this.namespace}`;
+    const own = [`${service}.svc`, `${service}.svc.${this.clusterDomain}`, service, 'localhost', '127.0.0.1'];
+    return [...new Set([...own, ...more.map((name, index) => checkHost(`dnsNames[${index}]`, name))])];
+  }
+
+  #addFederatedRoots(roots: readonly string[]): number {
+    if (roots.length === 0) return 0;
+    const data = roots.map((pem, index) => {
+      checkCaCertificates(`federatedRoots[${index}]`, pem);
+      return [federatedRootFile(index + 1), pem] as const;
+    });
+    new k8s.KubeConfigMap(this, 'FederatedRoots', {
+      metadata: metadata(CaObject.federatedRoots, this.namespace),
+      data: Object.fromEntries(data),
+    });
+    return roots.length;
+  }
+
+  #addVolume({ kind }: CaDatabase): void {
+    if (kind.type !== 'badgerv2' || kind.volume === undefined) return;
+    const { size = Size.gibibytes(1), storageClass } = kind.volume;
+    new k8s.KubePersistentVolumeClaim(this, 'Volume', {
+      metadata: metadata(CaObject.volume, this.namespace),
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: storageQuantity(size) } },
+        ...(storageClass && { storageClassName: storageClass }),
+      },
+    });
+  }
+
+  #addStatefulSet(database: CaDatabase, config: object, federatedRoots: number): void {
+    const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources } = this.#props;
+    const replicas = checkReplicas('replicas', this.#props.replicas ?? 1);
+    if (replicas > 1 && !database.shared) {
+      throw new Error(
+        `replicas: got ${replicas}, but this database works with 1 only; set database to CaDatabase.mysql(…) or ` +
+          'CaDatabase.postgresql(…), which several replicas share',
+      );
+    }
+    if (replicas > 1) disruptionBudget(this, CA_NAME, this.namespace, CA_NAME);
+    new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(CA_NAME, this.namespace) });
+    new k8s.KubeStatefulSet(this, 'Resource', {
+      metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
+      spec: {
+        replicas,
+        serviceName: CA_NAME,
+        // In order, a StatefulSet whose pod never got ready would not replace it by one with a better configuration.
+        podManagementPolicy: 'Parallel',
+        selector: { matchLabels: { app: CA_NAME } },
+        template: stepCaPod({
+          ...scheduling(this.#props),
+          ...(resources && { resources }),
+          image: checkedImage('image', image, imagePullPolicy),
+          autocertImage: this.#autocertImage,
+          pki: this.#pki,
+          certificates: [this.rootConfigMap, ...(federatedRoots > 0 ? [CaObject.federatedRoots] : [])],
+          database,
+          config,
+        }),
+      },
+    });
+  }
+}
+
+/** In gibibytes where they are whole, as people and `kubectl get pvc` write it. */
+function storageQuantity(size: Size): k8s.Quantity {
+  const mebibytes = size.toMebibytes();
+  return k8s.Quantity.fromString(mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`);
+}

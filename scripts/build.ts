@@ -1,0 +1,68 @@
+/**
+ * `npm run build`: the bundles of the image and of the package, in `build/`.
+ *
+ * - `agent.cjs`: what runs in pods; small, so that it starts fast.
+ * - `autocert.cjs`: every other program, and `npx autocert`.
+ * - `constructs.cjs`: what other cdk8s apps import (`package/` has its types). cdk8s and its companions stay outside: an
+ *   app must have one copy of each.
+ * @module
+ */
+import { execFile } from 'node:child_process';
+import { chmod, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..');
+const OUT = join(ROOT, 'build');
+
+/** The newest Node of the image, and the oldest that an app which imports the constructs may run on. */
+const TARGET = { programs: 'node24', package: 'node20.19' } as const;
+
+interface Bundle {
+  readonly entry: string;
+  readonly file: string;
+  readonly target: string;
+  readonly executable?: boolean;
+  readonly external?: readonly string[];
+}
+
+const BUNDLES: readonly Bundle[] = [
+  { entry: 'runtime/agent/main.ts', file: 'agent.cjs', target: TARGET.programs },
+  { entry: 'runtime/cli/main.ts', file: 'autocert.cjs', target: TARGET.package, executable: true },
+  {
+    entry: 'constructs/index.ts',
+    file: 'constructs.cjs',
+    target: TARGET.package,
+    external: ['cdk8s', 'cdk8s-plus-27', 'constructs'],
+  },
+];
+
+async function bundle({ entry, file, target, executable = false, external = [] }: Bundle): Promise<void> {
+  const outfile = join(OUT, file);
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target,
+    external: [...external],
+    legalComments: 'none',
+    logLevel: 'warning',
+    ...(executable && { banner: { js: '#!/usr/bin/env node' } }),
+  });
+  if (executable) await chmod(outfile, 0o755);
+}
+
+/** Types of the constructs, for whoever imports them. */
+async function declarations(): Promise<void> {
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
+  await rm(join(OUT, 'package'), { recursive: true, force: true });
+  const tsc = join(dirname(manifest), 'bin/tsc');
+  await promisify(execFile)(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json')]);
+}
+
+await Promise.all([...BUNDLES.map(bundle), declarations()]);
