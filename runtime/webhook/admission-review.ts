@@ -1,0 +1,76 @@
+/**
+ * The AdmissionReview of `admission.k8s.io` v1 and v1beta1, which differ in nothing that is used here: reading the
+ * request, writing the response.
+ * @module
+ */
+import { AutocertError } from '../lib/errors.ts';
+import type { JsonPatch } from './patch.ts';
+import { isRecord } from './pod.ts';
+
+const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
+
+/** What the API server asks. */
+export interface AdmissionRequest {
+  /** Of the review; the response has the same. */
+  readonly apiVersion: string;
+  readonly uid: string;
+  /** Kind of the object, such as `Pod`. */
+  readonly kind: string;
+  readonly operation: string;
+  readonly subResource: string;
+  /** Namespace of the object; its own metadata may lack it. */
+  readonly namespace: string;
+  readonly object: unknown;
+}
+
+/** What the API server is told. */
+export type AdmissionAnswer =
+  | { readonly allowed: true; readonly patch?: JsonPatch }
+  | { readonly allowed: false; readonly code: number; readonly message: string };
+
+/**
+ * Reads a review.
+ * @throws AutocertError `INVALID_INPUT`, naming the field, when it is none: then there is no uid to answer to.
+ */
+export function readReview(body: unknown): AdmissionRequest {
+  if (!isRecord(body)) throw invalid('the body must be an AdmissionReview object', body);
+  if (body.kind !== 'AdmissionReview') throw invalid('kind must be "AdmissionReview"', body.kind);
+  if (!API_VERSIONS.includes(body.apiVersion)) {
+    throw invalid(`apiVersion must be ${API_VERSIONS.join(' or ')}`, body.apiVersion);
+  }
+  const { request } = body;
+  if (!isRecord(request)) throw invalid('request must be an object', request);
+  if (typeof request.uid !== 'string' || request.uid === '') throw invalid('request.uid must be a text', request.uid);
+  const object = isRecord(request.object) ? request.object : {};
+  return {
+    apiVersion: String(body.apiVersion),
+    uid: request.uid,
+    kind: text(object.kind) || (isRecord(request.kind) ? text(request.kind.kind) : ''),
+    operation: text(request.operation),
+    subResource: text(request.subResource),
+    namespace: text(request.namespace),
+    object: request.object,
+  };
+}
+
+/** The whole AdmissionReview that answers `request`, as JSON. */
+export function writeReview(request: AdmissionRequest, answer: AdmissionAnswer): string {
+  const { apiVersion, uid } = request;
+  const response = answer.allowed
+    ? { uid, allowed: true, ...(answer.patch && encoded(answer.patch)) }
+    : { uid, allowed: false, status: { code: answer.code, message: answer.message } };
+  return JSON.stringify({ apiVersion, kind: 'AdmissionReview', response });
+}
+
+function encoded(patch: JsonPatch): { readonly patchType: 'JSONPatch'; readonly patch: string } {
+  return { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function invalid(wanted: string, given: unknown): AutocertError {
+  const shown = (JSON.stringify(given) ?? 'nothing').slice(0, 100);
+  return new AutocertError('INVALID_INPUT', `not an AdmissionReview: ${wanted}, got ${shown}`);
+}

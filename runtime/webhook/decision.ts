@@ -1,0 +1,102 @@
+/**
+ * What becomes of a pod: left alone, refused in the author's words, or injected, and how. Pure.
+ * @module
+ */
+import { posix } from 'node:path';
+import {
+  Annotation,
+  CERTIFICATE_DIR,
+  ContainerName,
+  type Delivery,
+  type PolicyConfig,
+  type SidecarStyle,
+  STATUS_INJECTED,
+  VolumeName,
+} from '../contract.ts';
+import { parseDuration } from '../lib/duration.ts';
+import { type CertificateSpec, judgePod } from '../lib/pod-certificate.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { AgentStyle } from './injection-patch.ts';
+import { nativeObstacle } from './native-patch.ts';
+import { containersOf, type Pod } from './pod.ts';
+
+/** How a pod gets its files. */
+export type Plan = { readonly spec: CertificateSpec } & (
+  | { readonly delivery: 'native'; readonly duration: number }
+  | { readonly delivery: 'sidecar'; readonly style: AgentStyle }
+);
+
+/** The decision; `code` is an HTTP status for the API server. */
+export type Decision =
+  | { readonly kind: 'skip'; readonly reason: string }
+  | { readonly kind: 'deny'; readonly code: 403 | 422; readonly message: string }
+  | { readonly kind: 'inject'; readonly plan: Plan };
+
+/** The settings that a decision depends on. */
+export type DecisionConfig = PolicyConfig & { readonly delivery: Delivery; readonly sidecar: SidecarStyle };
+
+const OUR_CONTAINERS: ReadonlySet<string> = new Set(Object.values(ContainerName));
+const OUR_VOLUMES: ReadonlySet<string> = new Set(Object.values(VolumeName));
+
+/** Decides on a pod that is being created in `namespace`. */
+export function decide(pod: Pod, namespace: string, config: DecisionConfig, cluster: Capabilities): Decision {
+  const annotations = pod.metadata.annotations ?? {};
+  if (annotations[Annotation.status] === STATUS_INJECTED) return { kind: 'skip', reason: 'it is injected already' };
+  const judgement = judgePod({ namespace, annotations }, config);
+  if (judgement.kind === 'none') return { kind: 'skip', reason: `it has no annotation ${Annotation.name}` };
+  if (judgement.kind === 'denied') return { kind: 'deny', code: 403, message: judgement.reasons.join('; ') };
+  const taken = conflicts(pod);
+  if (taken.length > 0) return { kind: 'deny', code: 422, message: taken.join('; ') };
+  return choose(pod, judgement.spec, config, cluster);
+}
+
+function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster: Capabilities): Decision {
+  const wish = spec.delivery === 'auto' ? config.delivery : spec.delivery;
+  if (wish !== 'sidecar') {
+    const duration = spec.duration ?? parseDuration(config.defaultDuration);
+    const obstacle = cluster.podCertificates
+      ? nativeObstacle(pod, spec, duration)
+      : 'this cluster has no pod certificates (certificates.k8s.io/v1, Kubernetes 1.37 and later)';
+    if (obstacle === undefined) return { kind: 'inject', plan: { delivery: 'native', duration, spec } };
+    if (wish === 'native') {
+      const message = `native delivery: ${obstacle}; or let an agent deliver: ${Annotation.delivery}: sidecar`;
+      return { kind: 'deny', code: 422, message };
+    }
+  }
+  if (config.sidecar === 'native' && !cluster.nativeSidecars) {
+    const message =
+      'this cluster has no native sidecars (Kubernetes 1.29 and later); whoever runs it sets sidecar to auto or classic';
+    return { kind: 'deny', code: 422, message };
+  }
+  const style = config.sidecar === 'classic' || !cluster.nativeSidecars ? 'classic' : 'native';
+  return { kind: 'inject', plan: { delivery: 'sidecar', style, spec } };
+}
+
+/** What of the author's is where Autocert's own has to be. */
+function conflicts({ spec }: Pod): string[] {
+  const found: string[] = [];
+  for (const { name } of spec.volumes ?? []) {
+    if (OUR_VOLUMES.has(name)) found.push(`volume ${JSON.stringify(name)} is Autocert's: give yours another name`);
+  }
+  for (const { name, volumeMounts } of containersOf(spec)) {
+    if (OUR_CONTAINERS.has(name))
+      found.push(`container ${JSON.stringify(name)} is Autocert's: give yours another name`);
+    for (const mount of volumeMounts ?? []) {
+      if (OUR_VOLUMES.has(mount.name)) {
+        found.push(
+          `container ${JSON.stringify(name)} mounts the volume ${JSON.stringify(mount.name)}: remove that mount, Autocert adds it`,
+        );
+      } else if (isAtFiles(mount.mountPath)) {
+        found.push(
+          `container ${JSON.stringify(name)} mounts ${JSON.stringify(mount.mountPath)}, where Autocert mounts its files: mount yours elsewhere`,
+        );
+      }
+    }
+  }
+  return found;
+}
+
+/** At the folder of the files or below it, however it is spelt. */
+function isAtFiles(mountPath: string): boolean {
+  return posix.normalize(`/${mountPath}/`).startsWith(`${CERTIFICATE_DIR}/`);
+}

@@ -1,0 +1,84 @@
+/**
+ * Native delivery: kubelet makes the key, asks for the certificate and renews it; nothing is injected but a volume.
+ * Pure. The MutatingAdmissionPolicy (`constructs/injection-policy.ts`) makes byte-equal pods by these rules:
+ *
+ * 1. Volume `autocert-certs` at the end of `spec.volumes`: projected, `defaultMode` the annotation's mode or 0644, sources
+ *    `podCertificate` (signer, `ECDSAP256`, `maxExpirationSeconds` the lifetime in whole seconds, always written), then
+ *    `clusterTrustBundle` (signer, an empty label selector, `root.crt`).
+ * 2. A read-only mount of it at the end of `volumeMounts` of every init container and container.
+ * 3. The status annotation.
+ *
+ * `init-first` and `bootstrapper-only` change nothing here: the files are there before the first init container starts,
+ * and no container keeps a Job from ending. What native delivery cannot do ({@link nativeObstacle}):
+ *
+ * - lifetimes under an hour or over 91 days, which the API refuses;
+ * - an `owner` that kubelet does not give the files to: they belong to the one uid that all containers run as, if there
+ *   is one, and to the group `fsGroup`, if there is one; so it takes uid or gid of the owner to be that;
+ * - a `mode` other than kubelet's own, which is 0640 with `fsGroup`, else 0600 with one uid for all containers.
+ * @module
+ */
+import { CertificateFile, SIGNER_NAME, VolumeName } from '../contract.ts';
+import { formatDuration } from '../lib/duration.ts';
+import type { CertificateSpec } from '../lib/pod-certificate.ts';
+import { addTo, type JsonPatch, markInjected, mountFiles } from './patch.ts';
+import { containersOf, type Pod, type PodSpec } from './pod.ts';
+
+/** Lifetimes that the API takes for `maxExpirationSeconds`, in milliseconds. */
+const SHORTEST_MS = 3_600_000;
+const LONGEST_MS = 91 * 24 * 3_600_000;
+const DEFAULT_MODE = 0o644;
+
+/** Why a pod cannot have native delivery; `undefined`: it can. `duration`: the certificate's lifetime, milliseconds. */
+export function nativeObstacle({ spec }: Pod, { owner, mode }: CertificateSpec, duration: number): string | undefined {
+  if (duration < SHORTEST_MS || duration > LONGEST_MS) {
+    return `a lifetime of ${formatDuration(duration)} is not possible: the API takes 1h to 2184h (91 days) for pod certificates`;
+  }
+  const user = commonUser(spec);
+  const group = spec.securityContext?.fsGroup ?? undefined;
+  if (owner && owner.uid !== user && owner.gid !== group) {
+    return `owner ${owner.uid}:${owner.gid} is not possible: set securityContext.runAsUser ${owner.uid} for all containers or securityContext.fsGroup ${owner.gid}`;
+  }
+  const fixed = group !== undefined ? 0o640 : user !== undefined ? 0o600 : mode;
+  if (mode !== undefined && mode !== fixed) {
+    return `mode ${octal(mode)} is not possible: kubelet gives the files mode ${octal(fixed ?? 0)} because of ${group !== undefined ? 'fsGroup' : 'runAsUser'}`;
+  }
+  return undefined;
+}
+
+/** The patch for native delivery. */
+export function nativePatch(pod: Pod, { mode }: CertificateSpec, duration: number): JsonPatch {
+  const volume = {
+    name: VolumeName.certificates,
+    projected: {
+      defaultMode: mode ?? DEFAULT_MODE,
+      sources: [
+        {
+          podCertificate: {
+            signerName: SIGNER_NAME,
+            keyType: 'ECDSAP256',
+            maxExpirationSeconds: Math.floor(duration / 1000),
+            keyPath: CertificateFile.key,
+            certificateChainPath: CertificateFile.certificate,
+          },
+        },
+        { clusterTrustBundle: { signerName: SIGNER_NAME, labelSelector: {}, path: CertificateFile.root } },
+      ],
+    },
+  };
+  return [addTo('/spec/volumes', pod.spec.volumes, volume), ...mountFiles(pod), markInjected];
+}
+
+/** The one uid that every container runs as, by the pod's or its own `runAsUser`; `undefined` if there is none. */
+function commonUser(spec: PodSpec): number | undefined {
+  const users = new Set(
+    containersOf(spec).map(
+      (container) => container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser ?? undefined,
+    ),
+  );
+  const [user] = users;
+  return users.size === 1 ? user : undefined;
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`;
+}
