@@ -115,10 +115,9 @@ function sansOf({ extensions }: CertificateDescription): string[] {
 }
 
 function provisionerOf({ extensions }: CertificateDescription): string | undefined {
-  const lines = extensions.find(({ oid }) => oid === '1.3.6.1.4.1.37476.9000.64.1')?.lines;
-  const field = (name: string) => lines?.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-  const id = field('CredentialID');
-  return lines && `${field('Name')}${id ? ` [ID: ${abbreviated(id)}]` : ''}`;
+  const provisioner = extensions.find((extension) => extension.provisioner)?.provisioner;
+  const { name, credentialId } = provisioner ?? {};
+  return credentialId ? `${name} [ID: ${abbreviated(credentialId)}]` : name;
 }
 
 const abbreviated = (text: string) => (text.length > 8 ? `${text.slice(0, 4)}...${text.slice(-4)}` : text);

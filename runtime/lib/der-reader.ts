@@ -72,8 +72,9 @@ export function readTime({ tag, bytes }: DerValue): Date {
   const text = bytes.toString('latin1');
   const full = tag === Tag.utcTime ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text;
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full) ?? [];
-  if (year === undefined) throw malformed();
-  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(date.getTime())) throw malformed();
+  return date;
 }
 
 /** Text of any of ASN.1's string types. */

@@ -13,7 +13,22 @@ export interface ExtensionDescription {
   readonly critical: boolean;
   /** What it says, in words. */
   readonly lines: readonly string[];
+  /** Of step's own extension, the content. */
+  readonly provisioner?: StepProvisioner;
 }
+
+/** Which provisioner of step-ca vouched for the names. */
+export interface StepProvisioner {
+  /** Such as `JWK`. */
+  readonly type: string;
+  readonly name: string;
+  /** Id of its key; may be empty. */
+  readonly credentialId: string;
+  readonly details: readonly (readonly [string, string])[];
+}
+
+/** Extension in which step-ca notes the provisioner. */
+export const STEP_PROVISIONER_OID = '1.3.6.1.4.1.37476.9000.64.1';
 
 const KEY_USAGES = [
   'Digital Signature',
@@ -73,7 +88,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   '2.5.29.37': { label: 'X509v3 Extended Key Usage', lines: extendedKeyUsage },
   '1.3.6.1.5.5.7.1.1': { label: 'Authority Information Access', lines: informationAccess },
   '2.16.840.1.113730.1.13': { label: 'Netscape Comment', lines: (value) => [readText(readOne(value))] },
-  '1.3.6.1.4.1.37476.9000.64.1': { label: 'X509v3 Step Provisioner', lines: stepProvisioner },
+  [STEP_PROVISIONER_OID]: { label: 'X509v3 Step Provisioner', lines: stepProvisioner },
 };
 
 /** Describes one `Extension` of RFC 5280. */
@@ -82,7 +97,13 @@ export function describeExtension({ bytes }: DerValue): ExtensionDescription {
   const oid = readOid(fields[0] ?? readOne(bytes));
   const value = fields.at(-1)?.bytes ?? bytes;
   const { label, lines } = READERS[oid] ?? { label: oid, lines: printable };
-  return { oid, label, critical: fields[1]?.tag === Tag.boolean && fields[1].bytes[0] !== 0, lines: lines(value) };
+  return {
+    oid,
+    label,
+    critical: fields[1]?.tag === Tag.boolean && fields[1].bytes[0] !== 0,
+    lines: lines(value),
+    ...(oid === STEP_PROVISIONER_OID ? { provisioner: readStepProvisioner(value) } : {}),
+  };
 }
 
 function keyUsage(value: Buffer): string[] {
@@ -177,15 +198,26 @@ function informationAccess(value: Buffer): string[] {
 }
 
 function stepProvisioner(value: Buffer): string[] {
+  const { type, name, credentialId, details } = readStepProvisioner(value);
+  return [
+    `Type: ${type}`,
+    `Name: ${name}`,
+    ...(credentialId ? [`CredentialID: ${credentialId}`] : []),
+    ...details.map(([key, detail]) => `${key}: ${detail}`),
+  ];
+}
+
+/** Decodes step's provisioner extension: a sequence of type, name, id of the key, and texts in pairs. */
+function readStepProvisioner(value: Buffer): StepProvisioner {
   const [type, name, credential, pairs] = readAll(readOne(value).bytes);
   const number = type ? Number(readInteger(type)) : -1;
-  const keys = pairs ? readAll(pairs.bytes).map(readText) : [];
-  return [
-    `Type: ${PROVISIONER_TYPES[number] ?? `${number} (unknown)`}`,
-    `Name: ${name?.bytes.toString() ?? ''}`,
-    ...(credential?.bytes.length ? [`CredentialID: ${credential.bytes}`] : []),
-    ...keys.flatMap((key, index) => (index % 2 === 0 ? [`${key}: ${keys[index + 1] ?? '-'}`] : [])),
-  ];
+  const texts = pairs ? readAll(pairs.bytes).map(readText) : [];
+  return {
+    type: PROVISIONER_TYPES[number] ?? `${number} (unknown)`,
+    name: name?.bytes.toString() ?? '',
+    credentialId: credential?.bytes.toString() ?? '',
+    details: texts.flatMap((key, index) => (index % 2 === 0 ? [[key, texts[index + 1] ?? '-'] as const] : [])),
+  };
 }
 
 /** A well-formed UTF-8 sequence of several bytes, else one byte; over a string of bytes. */

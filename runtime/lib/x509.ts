@@ -24,6 +24,7 @@ import {
 } from '@peculiar/x509';
 import { encode, integer, sequence } from './der.ts';
 import { AutocertError } from './errors.ts';
+import { STEP_PROVISIONER_OID } from './extension-description.ts';
 
 /** A certificate that signs others, with its private key. */
 export interface Issuer {
@@ -84,9 +85,6 @@ export interface SanList {
   readonly ip: readonly string[];
   readonly url: readonly string[];
 }
-
-/** Extension in which step-ca notes the provisioner. */
-export const STEP_PROVISIONER_OID = '1.3.6.1.4.1.37476.9000.64.1';
 
 const OID = {
   subjectKeyIdentifier: '2.5.29.14',

@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describeCertificate } from '../../../runtime/lib/certificate-description.ts';
 import { certificateShortText, certificateText } from '../../../runtime/lib/certificate-text.ts';
 import { toPem } from '../../../runtime/lib/der.ts';
@@ -43,18 +42,18 @@ test.each(['', 'hello', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE
   },
 );
 
-test('a damaged certificate is described or refused, never a crash', () => {
+describe('a certificate with one damaged byte is described or refused, never a crash:', () => {
   const { raw } = new X509Certificate(fixture('rsa-all-extensions.pem'));
-  fc.assert(
-    fc.property(fc.nat(raw.length - 1), fc.integer({ min: 1, max: 255 }), (position, change) => {
+
+  test.each([0x01, 0x02, 0x20, 0x80, 0xff])('any byte XOR %d', (change) => {
+    for (let position = 0; position < raw.length; position++) {
       const damaged = Buffer.from(raw);
       damaged[position] = (damaged[position] ?? 0) ^ change;
       try {
         certificateText(describeCertificate(toPem('CERTIFICATE', damaged)));
       } catch (error) {
-        expect(error).toBeInstanceOf(AutocertError);
+        if (!(error instanceof AutocertError)) throw error;
       }
-    }),
-    { numRuns: 2000 },
-  );
+    }
+  });
 });
