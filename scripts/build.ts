@@ -8,14 +8,13 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, glob, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
-const OUT = join(ROOT, 'build');
 
 /** The newest Node of the image, and the oldest that an app which imports the constructs may run on. */
 const TARGET = { programs: 'node24', package: 'node20.19' } as const;
@@ -39,8 +38,8 @@ const BUNDLES: readonly Bundle[] = [
   },
 ];
 
-async function bundle({ entry, file, target, executable = false, external = [] }: Bundle): Promise<void> {
-  const outfile = join(OUT, file);
+async function bundle(out: string, { entry, file, target, executable = false, external = [] }: Bundle): Promise<void> {
+  const outfile = join(out, file);
   await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
@@ -58,11 +57,25 @@ async function bundle({ entry, file, target, executable = false, external = [] }
 }
 
 /** Types of the constructs, for whoever imports them. */
-async function declarations(): Promise<void> {
+async function declarations(folder: string): Promise<void> {
   const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
-  await rm(join(OUT, 'package'), { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
   const tsc = join(dirname(manifest), 'bin/tsc');
-  await promisify(execFile)(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json')]);
+  await promisify(execFile)(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', folder]);
+  // The bundle that they describe is CommonJS, whatever the rest of this package is.
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+  for await (const file of glob('**/*.d.ts', { cwd: folder })) await importByJavaScriptName(join(folder, file));
 }
 
-await Promise.all([...BUNDLES.map(bundle), declarations()]);
+/** tsc leaves `./x.ts` in declarations, which compilers before 5.0 do not understand; all understand `./x.js`. */
+async function importByJavaScriptName(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/((?:from |import\()'\.[^']*)\.ts'/g, "$1.js'"));
+}
+
+/** Writes all of them. */
+export async function buildInto(out: string): Promise<void> {
+  await Promise.all([...BUNDLES.map((each) => bundle(out, each)), declarations(join(out, 'package'))]);
+}
+
+if (import.meta.main) await buildInto(join(ROOT, 'build'));
