@@ -152,17 +152,16 @@ export async function renewLeaf(
 ): Promise<string> {
   const old = read(pem);
   const spki = options.publicKey ? spkiOf(options.publicKey) : new Uint8Array(old.publicKey.rawData);
-  const own: string[] = [OID.subjectKeyIdentifier, OID.authorityKeyIdentifier];
+  const replaced = new Map<string, Extension>([
+    [OID.subjectKeyIdentifier, await SubjectKeyIdentifierExtension.create(spki)],
+    [OID.authorityKeyIdentifier, authorityKeyIdentifier(options.issuer)],
+  ]);
   return certificate({
     subject: old.subjectName,
     issuerName: read(options.issuer.certificatePem).subjectName,
     spki,
     validity: options,
-    extensions: [
-      ...old.extensions.filter(({ type }) => !own.includes(type)),
-      await SubjectKeyIdentifierExtension.create(spki),
-      authorityKeyIdentifier(options.issuer),
-    ],
+    extensions: old.extensions.map((extension) => replaced.get(extension.type) ?? extension),
     signingKey: options.issuer.key,
   });
 }
