@@ -9,6 +9,8 @@ export interface Context {
   readonly kubectl: Kubectl;
   /** Whether the API server has pod certificates, so that `auto` delivery is native. */
   readonly native: boolean;
+  /** Whether the cluster is a node that this run brought up. */
+  readonly ownNode: boolean;
   /** A command in a network that reaches nodes and Services' node ports. */
   readonly inNetwork: (argv: readonly string[]) => string[];
   /** A folder for the files of this run. */

@@ -7,7 +7,7 @@ import { isReady, type Kubectl, type Pod } from './kubectl.ts';
 
 const SYSTEM_NAMESPACE = 'step';
 const LOG_LINES = '25';
-const MOST_PODS = 6;
+const MOST_PODS = 3;
 
 /** Pods, newest events, and everything on the pods that are not ready or belong to Autocert. */
 export async function diagnose(kubectl: Kubectl): Promise<string> {

@@ -37,7 +37,14 @@ const HELP = `npm run e2e [-- options]
 K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that cluster instead of a node of its own.`;
 
 /** For {@link allSteps} when only their names are wanted. */
-const NO_CLUSTER: Context = { kubectl: new Kubectl([]), native: true, inNetwork: () => [], scratch: '', step: '' };
+const NO_CLUSTER: Context = {
+  kubectl: new Kubectl([]),
+  native: true,
+  ownNode: true,
+  inNetwork: () => [],
+  scratch: '',
+  step: '',
+};
 
 const started = Date.now();
 const stop = new AbortController();
@@ -81,7 +88,12 @@ async function onOurNode(scratch: string): Promise<number> {
   try {
     const { node, kubectl, kubectlScript } = await twice(() => bringUp(options.keep, note));
     note(`Kubernetes ${KUBERNETES_VERSION} is up`);
-    const failed = await test({ kubectl: new Kubectl(kubectl), inNetwork: (argv) => node.inNetwork(argv), scratch });
+    const failed = await test({
+      kubectl: new Kubectl(kubectl),
+      ownNode: true,
+      inNetwork: (argv) => node.inNetwork(argv),
+      scratch,
+    });
     if (options.keep) {
       print(
         `the node is kept; reach it with\n  ${kubectlScript} get pods -A\nand take it down with\n  npm run e2e -- --down`,
@@ -111,11 +123,11 @@ async function onTheirCluster(scratch: string): Promise<number> {
     return 1;
   }
   await ensurePrograms(note, ['step']);
-  return test({ kubectl, inNetwork: (argv) => [...argv], scratch });
+  return test({ kubectl, ownNode: false, inNetwork: (argv) => [...argv], scratch });
 }
 
 /** Runs the chosen steps; returns the exit code. */
-async function test(cluster: Pick<Context, 'kubectl' | 'inNetwork' | 'scratch'>): Promise<number> {
+async function test(cluster: Omit<Context, 'native' | 'step'>): Promise<number> {
   const groups = await cluster.kubectl.run(['api-resources', '--api-group=certificates.k8s.io', '-o', 'name']);
   const native = groups.includes('podcertificaterequests');
   const step = existsSync(join(BIN, 'step')) ? join(BIN, 'step') : 'step';

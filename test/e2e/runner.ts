@@ -23,9 +23,9 @@ export function select(steps: readonly Step[], only: readonly string[]): Step[] 
   if (only.length === 0) return [...steps];
   const chosen = (step: Step) =>
     only.some((word) => step.id === word || step.id.startsWith(`${word}.`) || step.name.includes(word));
-  if (!steps.some(chosen))
-    throw new Error(`no step is called ${only.map((word) => JSON.stringify(word)).join(', ')}; see --list`);
-  return steps.filter((step) => step.base === true || chosen(step));
+  const last = steps.findLastIndex(chosen);
+  if (last < 0) throw new Error(`no step is called ${only.map((word) => JSON.stringify(word)).join(', ')}; see --list`);
+  return steps.slice(0, last + 1).filter((step) => step.base === true || chosen(step));
 }
 
 /** Runs the steps. A failed step does not keep the following from running, unless they rest upon it. */

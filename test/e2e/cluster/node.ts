@@ -90,8 +90,8 @@ export async function removeOldNodes(kept: boolean): Promise<number> {
   return old.length;
 }
 
-/** Control group of the node of this name. */
-function cgroupOf(name: string): string {
+/** Control group of the node of this name (the last part of its folder). */
+export function cgroupOf(name: string): string {
   return `autocert-e2e-${name}`;
 }
 

@@ -3,26 +3,46 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { controlGroups } from '../cluster/control-groups.ts';
+import { cgroupOf, removeOldNodes } from '../cluster/node.ts';
+import { processesNaming } from '../cluster/processes.ts';
 import type { Context, Step } from '../context.ts';
+import { background, waitFor } from '../shell.ts';
 import { testPod } from '../workloads.ts';
 
 const NAMESPACE = 'default';
 
 /** Steps 0.x. */
-export function clusterSteps({ kubectl }: Context): Step[] {
-  return [
-    {
-      id: '0.1',
-      name: 'a plain pod becomes ready, runs commands and finds names in DNS',
-      base: true,
-      run: async () => {
-        await kubectl.apply([testPod(NAMESPACE, 'probe')]);
-        await kubectl.ready(NAMESPACE, 'app=probe');
-        const api = 'https://kubernetes.default.svc.cluster.local/livez';
-        assert.equal(await kubectl.exec(NAMESPACE, 'probe', 'main', ['echo', 'hello']), 'hello\n');
-        assert.equal(await kubectl.exec(NAMESPACE, 'probe', 'main', ['curl', '--insecure', '--silent', api]), 'ok');
-        await kubectl.run(['-n', NAMESPACE, 'delete', 'pod', 'probe', '--wait=false']);
-      },
+export function clusterSteps({ kubectl, ownNode }: Context): Step[] {
+  const plainPod: Step = {
+    id: '0.1',
+    name: 'a plain pod becomes ready, runs commands and finds names in DNS',
+    base: true,
+    run: async () => {
+      await kubectl.apply([testPod(NAMESPACE, 'probe')]);
+      await kubectl.ready(NAMESPACE, 'app=probe');
+      assert.equal(await kubectl.exec(NAMESPACE, 'probe', 'main', ['echo', 'hello']), 'hello\n');
+      await kubectl.exec(NAMESPACE, 'probe', 'main', ['nslookup', 'kubernetes.default.svc.cluster.local']);
+      await kubectl.run(['-n', NAMESPACE, 'delete', 'pod', 'probe', '--wait=false']);
     },
-  ];
+  };
+  const killed: Step = {
+    id: '0.2',
+    name: 'a node whose run is killed with -9 dies with it, and the next run removes its files',
+    run: async () => {
+      const module = new URL('../cluster/node.ts', import.meta.url).href;
+      const script = `const { ClusterNode } = await import(${JSON.stringify(module)}); console.log((await ClusterNode.start(false)).folder); setInterval(() => undefined, 1000)`;
+      const victim = background([process.execPath, '--input-type=module', '-e', script]);
+      const folder = await waitFor('a node', async () => victim.output().trim() || undefined);
+      assert(processesNaming(folder).length > 0, 'the node runs');
+      victim.child.kill('SIGKILL');
+      await waitFor('its processes to end', async () => processesNaming(folder).length === 0, { timeoutMs: 5_000 });
+      await removeOldNodes(false);
+      assert(!existsSync(folder), folder);
+      assert.deepEqual(controlGroups(cgroupOf(basename(folder))), []);
+    },
+  };
+  return ownNode ? [plainPod, killed] : [plainPod];
 }
