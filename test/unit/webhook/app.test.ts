@@ -1,0 +1,336 @@
+import { AutocertError } from '../../../runtime/lib/errors.ts';
+import type { Log } from '../../../runtime/lib/log.ts';
+import { createMetrics } from '../../../runtime/lib/metrics.ts';
+import { Secret } from '../../../runtime/lib/secret.ts';
+import { buildApp, type WebhookDeps } from '../../../runtime/webhook/app.ts';
+import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
+import type { TokenEndpoint } from '../../../runtime/webhook/token-endpoint.ts';
+import { applyPatch } from '../../support/json-patch.ts';
+import { reviewOf, sleepPod, webhookConfig } from '../../support/reviews.ts';
+
+const ONE_TIME = 'eyJhbGciOi.one.time';
+const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
+const at = (level: string) => (fields: object, message: string) =>
+  void lines.push({ level, fields: { ...fields }, message });
+const log: Log = { info: at('info'), warn: at('warn'), error: at('error') };
+
+const granting: TokenEndpoint = async (_attestation, _body, onCaller) => {
+  const caller = { namespace: 'default', pod: 'sleep-1' };
+  onCaller?.(caller);
+  const spec = {
+    commonName: 'a.b',
+    sans: ['a.b'],
+    duration: 5_400_000,
+    initFirst: false,
+    bootstrapperOnly: false,
+  } as const;
+  return { caller, token: new Secret(ONE_TIME), spec: { ...spec, delivery: 'auto' } };
+};
+
+function app(overrides: Partial<WebhookDeps> = {}) {
+  const config = webhookConfig();
+  const patch = sidecarPatch({ ...config, fingerprints: ['ab'], hostAliases: '' });
+  return buildApp({
+    config,
+    capabilities: () => ({ podCertificates: false, nativeSidecars: true }),
+    sidecar: () => patch,
+    tokens: granting,
+    unready: () => undefined,
+    metrics: createMetrics(),
+    log,
+    ...overrides,
+  });
+}
+const mutate = (payload: unknown, overrides: Partial<WebhookDeps> = {}) =>
+  app(overrides).inject({
+    method: 'POST',
+    url: '/mutate',
+    headers: { 'content-type': 'application/json' },
+    payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+  });
+
+beforeEach(() => lines.splice(0));
+
+describe('POST /mutate', () => {
+  test.each(['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'])(
+    'answers a review of %s in the same version',
+    async (version) => {
+      const reply = await mutate(reviewOf(sleepPod(), {}, version));
+      expect(reply.statusCode).toBe(200);
+      expect(reply.headers['content-type']).toMatch(/^application\/json/);
+      const { apiVersion, kind, response } = reply.json();
+      expect({ apiVersion, kind }).toEqual({ apiVersion: version, kind: 'AdmissionReview' });
+      expect(response).toMatchObject({ uid: reviewOf({}).request.uid, allowed: true, patchType: 'JSONPatch' });
+      const patched = applyPatch(sleepPod(), JSON.parse(Buffer.from(response.patch, 'base64').toString()));
+      expect(patched.spec.initContainers).toMatchObject([{ name: 'autocert-renewer' }]);
+    },
+  );
+
+  test('a pod that asks for nothing is allowed without a patch', async () => {
+    const { response } = (await mutate(reviewOf({ kind: 'Pod', metadata: {}, spec: { containers: [] } }))).json();
+    expect(response).toEqual({ uid: expect.any(String), allowed: true });
+  });
+
+  test('a denial is an answer, with a status and a message', async () => {
+    const reply = await mutate(
+      reviewOf(sleepPod({ name: 'web.shop.svc', duration: '5 parsecs', mode: '999', owner: 'root' })),
+    );
+    expect(reply.statusCode).toBe(200);
+    const { allowed, status } = reply.json().response;
+    expect({ allowed, code: status.code }).toEqual({ allowed: false, code: 403 });
+    for (const part of [
+      '"web.shop.svc"',
+      '"5 parsecs" is not a duration',
+      '"999" is not a file mode',
+      '"root" is not an owner',
+    ]) {
+      expect(status.message).toContain(part);
+    }
+  });
+
+  test('a dry run is answered like any other: there is nothing to leave behind', async () => {
+    const wet = (await mutate(reviewOf(sleepPod()))).json();
+    expect((await mutate(reviewOf(sleepPod(), { dryRun: true }))).json()).toEqual(wet);
+  });
+
+  test.each([
+    ['an update', { operation: 'UPDATE' }],
+    ['a subresource', { subResource: 'ephemeralcontainers' }],
+  ])('%s of a pod is allowed as it is', async (_title, request) => {
+    expect((await mutate(reviewOf(sleepPod(), request))).json().response).toEqual({
+      uid: expect.any(String),
+      allowed: true,
+    });
+  });
+
+  test('is logged in one line, with pod, namespace, names and result', async () => {
+    await mutate(reviewOf(sleepPod()));
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        message: 'admission',
+        fields: {
+          namespace: 'default',
+          pod: 'sleep-6d4f-…',
+          names: ['sleep.default.svc.cluster.local'],
+          delivery: 'sidecar',
+          result: 'injected',
+        },
+      },
+    ]);
+  });
+
+  test('is answered with 503 while the webhook does not know what the cluster can do', async () => {
+    for (const unknown of [{ capabilities: () => undefined }, { sidecar: () => undefined }]) {
+      const reply = await mutate(reviewOf(sleepPod()), unknown);
+      expect(reply.statusCode).toBe(503);
+      expect(reply.json().error).toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringContaining('not known yet'),
+      });
+    }
+  });
+});
+
+describe('bad reviews', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['what is not JSON', '{"apiVersion": ', /the body is not JSON/],
+    ['two megabytes of something', 'x'.repeat(2_000_000), /the body is not JSON/],
+    ['an empty body', '', /the body must be an AdmissionReview object, got nothing/],
+    ['null', 'null', /must be an AdmissionReview object, got null/],
+    ['a list', '[]', /must be an AdmissionReview object, got \[\]/],
+    ['another kind', { apiVersion: 'v1', kind: 'Pod' }, /kind must be "AdmissionReview", got "Pod"/],
+    [
+      'another version',
+      { ...reviewOf({}), apiVersion: 'admission.k8s.io/v2' },
+      /apiVersion must be admission\.k8s\.io\/v1 or/,
+    ],
+    ['a review without a request', { ...reviewOf({}), request: undefined }, /request must be an object, got nothing/],
+    ['a request without uid', reviewOf({}, { uid: '' }), /request\.uid must be a text, got ""/],
+  ])('%s is 400', async (_title, payload, message) => {
+    const reply = await mutate(payload);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json()).toEqual({ error: { code: 'INVALID_INPUT', message: expect.stringMatching(message) } });
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a Deployment where a Pod should be',
+      { kind: 'Deployment', spec: {} },
+      /a "Deployment" was sent where a Pod is wanted/,
+    ],
+    ['no object', undefined, /object must be a Pod/],
+    ['no metadata', { kind: 'Pod', spec: { containers: [] } }, /object\.metadata must be an object/],
+    ['annotations that are no texts', { kind: 'Pod', metadata: { annotations: { a: 1 } }, spec: {} }, /map of texts/],
+    ['no spec', { kind: 'Pod', metadata: {} }, /object\.spec must be an object/],
+    ['no containers', { kind: 'Pod', metadata: {}, spec: {} }, /object\.spec\.containers must be a list/],
+    [
+      'containers that are none',
+      { kind: 'Pod', metadata: {}, spec: { containers: [null] } },
+      /object\.spec\.containers/,
+    ],
+    [
+      'mounts that are none',
+      { kind: 'Pod', metadata: {}, spec: { containers: [{ name: 'a', volumeMounts: [{}] }] } },
+      /object\.spec\.containers/,
+    ],
+    [
+      'volumes that are none',
+      { kind: 'Pod', metadata: {}, spec: { containers: [], volumes: {} } },
+      /object\.spec\.volumes must be a list/,
+    ],
+  ])('%s is refused in terms of the review', async (_title, object, message) => {
+    const { response } = (await mutate(reviewOf(object))).json();
+    expect(response).toMatchObject({ allowed: false, status: { code: 400, message: expect.stringMatching(message) } });
+  });
+
+  test('a request without a namespace is refused', async () => {
+    const { response } = (await mutate(reviewOf(sleepPod(), { namespace: '' }))).json();
+    expect(response.status.message).toMatch(/request\.namespace must be the namespace/);
+  });
+
+  test('a pod of two megabytes is injected, a body of four is 413', async () => {
+    const big = (size: number) => reviewOf({ ...sleepPod(), junk: 'x'.repeat(size) });
+    expect((await mutate(big(2_000_000))).json().response).toMatchObject({ allowed: true, patchType: 'JSONPatch' });
+    const reply = await mutate(big(4_000_000));
+    expect(reply.statusCode).toBe(413);
+    expect(reply.json().error.message).toBe('the body is larger than this path takes');
+  });
+
+  test.each([['text/plain'], ['application/yaml'], ['application/x-www-form-urlencoded']])(
+    'content-type %s is 415',
+    async (type) => {
+      const reply = await app().inject({
+        method: 'POST',
+        url: '/mutate',
+        headers: { 'content-type': type },
+        payload: '{}',
+      });
+      expect(reply.statusCode).toBe(415);
+      expect(reply.json().error.message).toBe(`content-type must be application/json, got "${type}"`);
+    },
+  );
+
+  test('what is not there is 404', async () => {
+    const reply = await app().inject({ url: '/mutate' });
+    expect(reply.statusCode).toBe(404);
+    expect(reply.json().error.message).toBe('no GET /mutate here');
+  });
+
+  test('a broken program is 500 and keeps its inside to itself', async () => {
+    const broken = () => {
+      throw new TypeError('cannot read property of undefined');
+    };
+    const reply = await mutate(reviewOf(sleepPod()), { sidecar: broken });
+    expect(reply.statusCode).toBe(500);
+    expect(reply.json().error.message).toBe('internal error');
+    expect(lines).toMatchObject([
+      { level: 'error', fields: { reason: expect.stringContaining('cannot read property') } },
+    ]);
+  });
+});
+
+describe('POST /token', () => {
+  const ask = (overrides: Partial<WebhookDeps> = {}, request: Record<string, unknown> = {}) =>
+    app(overrides).inject({
+      method: 'POST',
+      url: '/token',
+      headers: { authorization: 'Bearer attestation.token' },
+      ...request,
+    });
+
+  test('answers the token with the names and the lifetime it is for', async () => {
+    const reply = await ask();
+    expect(reply.statusCode).toBe(200);
+    expect(reply.json()).toEqual({ token: ONE_TIME, commonName: 'a.b', sans: ['a.b'], duration: '1h30m' });
+  });
+
+  test('passes on the bearer token and the body', async () => {
+    let seen: unknown[] = [];
+    const tokens: TokenEndpoint = (attestation, body, onCaller) => {
+      seen = [attestation.reveal(), body];
+      return granting(attestation, body, onCaller);
+    };
+    await ask(
+      { tokens },
+      { headers: { authorization: 'bearer a.b-c', 'content-type': 'application/json' }, payload: '{"csr":"x"}' },
+    );
+    expect(seen).toEqual(['a.b-c', { csr: 'x' }]);
+    await ask({ tokens }, { headers: { authorization: 'Basic abc' } });
+    expect(seen).toEqual(['', undefined]);
+  });
+
+  test('logs who asked and what for, and neither token', async () => {
+    await ask();
+    expect(lines).toMatchObject([
+      { fields: { namespace: 'default', pod: 'sleep-1', names: ['a.b'], result: 'granted' } },
+    ]);
+    expect(JSON.stringify(lines)).not.toMatch(/one\.time|attestation\.token/);
+  });
+
+  test.each([
+    ['INVALID_INPUT', 400],
+    ['UNAUTHENTICATED', 401],
+    ['FORBIDDEN', 403],
+    ['UNAVAILABLE', 503],
+  ] as const)('%s is %d, with the message', async (code, status) => {
+    const tokens: TokenEndpoint = async (_attestation, _body, onCaller) => {
+      onCaller?.({ namespace: 'default', pod: 'sleep-1' });
+      throw new AutocertError(code, 'because');
+    };
+    const reply = await ask({ tokens });
+    expect(reply.statusCode).toBe(status);
+    expect(reply.json()).toEqual({ error: { code, message: 'because' } });
+    expect(lines).toMatchObject([{ level: 'warn', fields: { pod: 'sleep-1', result: code, reason: 'because' } }]);
+  });
+
+  test('a body over 16 KiB is 413', async () => {
+    const payload = JSON.stringify({ csr: 'x'.repeat(17_000) });
+    const reply = await ask({}, { headers: { 'content-type': 'application/json' }, payload });
+    expect(reply.statusCode).toBe(413);
+  });
+
+  test('more requests than can be worked on are sent away for a second, not queued', async () => {
+    const gate = Promise.withResolvers<void>();
+    const tokens: TokenEndpoint = async (...args) => {
+      await gate.promise;
+      return granting(...args);
+    };
+    const instance = app({ tokens, maxTokenRequests: 2 });
+    const one = () => instance.inject({ method: 'POST', url: '/token', headers: { authorization: 'Bearer x' } });
+    const working = [one(), one()];
+    await Promise.all([0, 1].map(() => new Promise((resolve) => setImmediate(resolve))));
+    const sentAway = await one();
+    expect(sentAway.statusCode).toBe(429);
+    expect(sentAway.headers['retry-after']).toBe('1');
+    gate.resolve();
+    for (const reply of await Promise.all(working)) expect(reply.statusCode).toBe(200);
+    expect((await one()).statusCode).toBe(200);
+  });
+});
+
+describe('probes and metrics', () => {
+  test('healthz is ok, readyz says what it waits for', async () => {
+    const instance = app({ unready: () => 'waiting for the CA: connection refused' });
+    expect((await instance.inject({ url: '/healthz' })).statusCode).toBe(200);
+    const reply = await instance.inject({ url: '/readyz' });
+    expect(reply.statusCode).toBe(503);
+    expect(reply.body).toBe('waiting for the CA: connection refused\n');
+    expect((await app().inject({ url: '/readyz' })).statusCode).toBe(200);
+  });
+
+  test('metrics count admissions and token requests by result', async () => {
+    const instance = app();
+    const post = (url: string, payload?: object) =>
+      instance.inject({ method: 'POST', url, ...(payload && { payload }) });
+    await post('/mutate', reviewOf(sleepPod()));
+    await post('/mutate', reviewOf(sleepPod({ name: 'a.other.svc' })));
+    await post('/token');
+    const { body, headers } = await instance.inject({ url: '/metrics' });
+    expect(headers['content-type']).toMatch(/text\/plain/);
+    expect(body).toContain('autocert_admissions_total{result="injected"} 1');
+    expect(body).toContain('autocert_admissions_total{result="denied"} 1');
+    expect(body).toContain('autocert_token_requests_total{result="granted"} 1');
+    expect(body).toContain('autocert_admission_seconds_count 2');
+  });
+});
