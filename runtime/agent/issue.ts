@@ -52,7 +52,7 @@ export async function renew(context: IssueContext, inHand: CertificateSet): Prom
       ca.rekey({ certificatePem: inHand.certificate, keyPem: inHand.key }, csrPem),
       allRoots(ca, known, context),
     ]);
-    return verified(signed, keyPem, [...known, ...roots], roots, context);
+    return verified(signed, keyPem, [...known, ...roots.roots], roots, context);
   } finally {
     ca.close();
   }
@@ -62,19 +62,24 @@ function connection({ settings, signal }: IssueContext): CaConnection {
   return { url: settings.caUrl, hostAliases: settings.hostAliases, signal };
 }
 
+/** What goes into `root.crt`, and why it is only what was known before. */
+interface Roots {
+  readonly roots: readonly string[];
+  readonly problem?: string;
+}
+
 /**
- * What goes into `root.crt`: the pinned roots, those the CA has now (two during a rotation), and those of federated CAs.
- * A certificate is worth having even when this list cannot be had: then those known before stay.
+ * The pinned roots, those the CA has now (two during a rotation), and those of federated CAs. A certificate is worth
+ * having even when this list cannot be had: then those known before stay.
  */
-async function allRoots(ca: CaClient, known: readonly string[], { settings, log }: IssueContext) {
+async function allRoots(ca: CaClient, known: readonly string[], { settings }: IssueContext): Promise<Roots> {
   const pinned = known.filter((pem) => settings.fingerprints.includes(fingerprintOf(pem)));
   try {
     // One after the other: over one connection, which signing then finds open.
     const served = [...(await ca.fetchRoots()), ...(await ca.fetchFederation())];
-    return [...new Map([...pinned, ...served].map((pem) => [fingerprintOf(pem), pem])).values()];
+    return { roots: [...new Map([...pinned, ...served].map((pem) => [fingerprintOf(pem), pem])).values()] };
   } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the roots could not be refreshed; keeping those known');
-    return known;
+    return { roots: known, problem: messageOf(error) };
   }
 }
 
@@ -82,8 +87,8 @@ function verified(
   { certificatePem, chainPem }: SignedCertificate,
   key: Secret,
   anchors: readonly string[],
-  roots: readonly string[],
-  { now }: IssueContext,
+  { roots, problem }: Roots,
+  { now, log }: IssueContext,
 ): CertificateSet {
   if (!isForKey(certificatePem, key)) {
     throw new AutocertError(
@@ -92,5 +97,6 @@ function verified(
     );
   }
   verifyChain(chainPem, anchors, now());
+  if (problem !== undefined) log.warn({ reason: problem }, 'the roots could not be refreshed; keeping those known');
   return { certificate: chainPem.join(''), key, roots: roots.join('') };
 }

@@ -23,6 +23,8 @@ export async function start(
     namespace: env[AgentEnv.namespace],
     pod: env[AgentEnv.podName],
   });
+  // Nobody reading the log is no reason to end.
+  process.stdout.on('error', () => undefined);
   const now = () => new Date();
   const context: IssueContext = { settings, now, log, signal };
   const ports: AgentPorts = {

@@ -153,8 +153,11 @@ function isUntrusted(error: unknown): boolean {
   return /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|ERR_TLS_CERT_)/.test(systemCodeOf(error));
 }
 
-/** Trying several addresses fails with an AggregateError, which has no message of its own. */
+/** The system's error in one line: OpenSSL's are a dump, and an AggregateError (several addresses) has no message. */
 function readable(error: unknown): unknown {
-  if (!(error instanceof AggregateError)) return error;
-  return new Error(error.errors.map((each: unknown) => (each instanceof Error ? each.message : each)).join(', '));
+  if (error instanceof AggregateError) {
+    return new Error(error.errors.map((each: unknown) => (each instanceof Error ? each.message : each)).join(', '));
+  }
+  if (!(error instanceof Error && 'reason' in error && 'library' in error)) return error;
+  return Object.assign(new Error(`TLS: ${error.reason}`), { code: systemCodeOf(error) });
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,4 +104,44 @@ test('refuses to read a file of absurd size', () => {
 test('the key does not print', () => {
   replaceCertificateFiles(dir, set('1'), 0o644);
   expect(JSON.stringify(readCertificateFiles(dir))).not.toContain('key 1');
+});
+
+describe('a reader in another process', () => {
+  /** Reads key and certificate of one set, over and over; ends with the number of reads, or with what did not match. */
+  const READER = `
+    const fs = require('node:fs');
+    const dir = process.argv[1];
+    let reads = 0;
+    process.stdin.on('data', () => { console.log(reads); process.exit(0); });
+    const read = () => {
+      try {
+        const set = fs.realpathSync(dir + '/..data');
+        const ids = ['site.crt', 'site.key', 'root.crt'].map((name) => fs.readFileSync(set + '/' + name, 'utf8').split(' ').at(-1));
+        if (new Set(ids).size !== 1) { console.log('mismatch', ids); process.exit(1); }
+        reads += 1;
+      } catch (error) {
+        // Only a reader that slept through two replacements may find its set gone.
+        if (error.code !== 'ENOENT') throw error;
+      }
+      setImmediate(read);
+    };
+    read();
+    process.stdout.write('started ');
+  `;
+
+  test('never sees a key beside the certificate of another set, during 1000 replacements', async () => {
+    replaceCertificateFiles(dir, set('0'), 0o644);
+    const reader = spawn(process.execPath, ['-e', READER, dir], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let output = '';
+    reader.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    await once(reader.stdout, 'data');
+    for (let id = 1; id <= 1_000; id += 1) replaceCertificateFiles(dir, set(String(id)), 0o644);
+    reader.stdin.write('end');
+    const [code] = await once(reader, 'close');
+    expect([code, output]).toEqual([0, expect.stringMatching(/^started [1-9]\d*\n$/)]);
+    expect(contents('site.key')).toBe('key 1000');
+    expect(generations()).toHaveLength(2);
+  });
 });
