@@ -27,13 +27,22 @@ export function celLookup(table: Readonly<Record<string, string>>, key: string, 
 /** The key of the namespace a request is for. */
 export const CEL_NAMESPACE = 'request.namespace';
 
-/** Duration in Go's syntax; digits are limited so that no number overflows. */
 const NUMBER = (digits: number) => `([0-9]{1,${digits}}(\\.[0-9]{0,9})?|\\.[0-9]{1,9})`;
-const UNITS = [`${NUMBER(6)}h`, `${NUMBER(7)}m`, `${NUMBER(9)}s`, `${NUMBER(12)}ms`, `${NUMBER(15)}(us|µs)`, `${NUMBER(18)}ns`];
+const UNITS = [
+  `(${NUMBER(6)}h)?`,
+  `(${NUMBER(7)}m)?`,
+  `(${NUMBER(9)}s)?`,
+  `(${NUMBER(12)}ms)?`,
+  `(${NUMBER(15)}(us|µs))?`,
+  `(${NUMBER(18)}ns)?`,
+];
 
-/** Whether an expression is a duration in Go's syntax. */
+/**
+ * Whether an expression is a duration in Go's syntax, its units in order and its digits so few that nothing overflows:
+ * what this lets through, CEL's `duration()` can read.
+ */
 export function celIsDuration(expression: string): string {
-  return `${expression}.matches(${celText(`^(${UNITS.join('|')})+$`)})`;
+  return `(${expression} != "" && ${expression}.matches(${celText(`^${UNITS.join('')}$`)}))`;
 }
 
 /** The longest lifetime in this namespace, a CEL duration. */
@@ -56,7 +65,7 @@ const SEGMENT = "[A-Za-z0-9._~!$&'()+,;=:@-]+";
 
 /** Names that a namespace may have, as one regular expression whose parts are CEL expressions joined by `+`. */
 export function celAllowedNames(policy: PolicyConfig): string {
-  const domain = escape(policy.clusterDomain);
+  const domain = escaped(policy.clusterDomain);
   const labels = `${FIRST}(\\.${LABEL})*\\.`;
   const own = [
     celText(`^(${labels}`),
@@ -67,7 +76,9 @@ export function celAllowedNames(policy: PolicyConfig): string {
     CEL_NAMESPACE,
   ].join(' + ');
   const more = tableOf(policy, (pattern) => (isAddress(pattern) ? [] : [nameExpression(pattern)]), '|');
-  const extra = Object.fromEntries(Object.entries(more).map(([namespace, expression]) => [namespace, `|${expression}`]));
+  const extra = Object.fromEntries(
+    Object.entries(more).map(([namespace, expression]) => [namespace, `|${expression}`]),
+  );
   return `${own} + ${celLookup(extra, CEL_NAMESPACE, '""')} + ")$"`;
 }
 
@@ -104,25 +115,25 @@ function blockOf(pattern: string): string {
 
 /** A pattern of `allowedNames` that is no address, as a regular expression. */
 function nameExpression(pattern: string): string {
-  if (pattern.startsWith('urn:')) return escape(pattern);
+  if (pattern.startsWith('urn:')) return escaped(pattern);
   const scheme = pattern.indexOf('://');
   if (scheme < 0) return pattern.split('.').map(labelExpression).join('\\.');
   const [host = '', ...segments] = pattern.slice(scheme + 3).split('/');
-  return [escape(pattern.slice(0, scheme + 3) + host), ...segments.map(segmentExpression)].join('/');
+  return [escaped(pattern.slice(0, scheme + 3) + host), ...segments.map(segmentExpression)].join('/');
 }
 
 /** A wildcard name has its `*` in front, so only a wildcard in front of the pattern covers it. */
 function labelExpression(label: string, index: number): string {
   const one = index === 0 ? FIRST : LABEL;
   if (label === '**') return `${one}(\\.${LABEL})*`;
-  return label === '*' ? one : escape(label);
+  return label === '*' ? one : escaped(label);
 }
 
 function segmentExpression(segment: string): string {
   if (segment === '**') return `${SEGMENT}(/${SEGMENT})*`;
-  return segment === '*' ? SEGMENT : escape(segment);
+  return segment === '*' ? SEGMENT : escaped(segment);
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

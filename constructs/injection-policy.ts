@@ -17,7 +17,7 @@ import {
   STATUS_INJECTED,
   VolumeName,
 } from '../runtime/contract.ts';
-import { CEL_NAMESPACE, celIsDuration, celLongest, celText } from './cel.ts';
+import { celIsDuration, celLongest, celText } from './cel.ts';
 import { metadata } from './objects.ts';
 import { enabledNamespaces } from './policy-scope.ts';
 
@@ -25,8 +25,8 @@ import { enabledNamespaces } from './policy-scope.ts';
 export interface InjectionPolicyProps {
   /** Asked at synth, when all namespaces are known. */
   readonly policy: () => PolicyConfig;
-  /** Namespaces that are left alone whatever their labels say. */
-  readonly excludedNamespaces: readonly string[];
+  /** Namespaces that are left alone whatever their labels say; asked at synth. */
+  readonly excludedNamespaces: () => readonly string[];
   /** Name of policy and binding. @default 'autocert' */
   readonly name?: string;
 }
@@ -57,8 +57,8 @@ export class InjectionPolicy extends Construct {
             expression: `${annotation(Annotation.status)} != ${celText(STATUS_INJECTED)}`,
           },
         ],
-        variables: Lazy.any({ produce: () => variables(props.policy()) }),
-        mutations: [jsonPatch(VOLUME), jsonPatch(mounts('initContainers')), jsonPatch(mounts('containers')), STATUS],
+        variables: Lazy.any({ produce: () => variablesOf(props.policy()) }),
+        mutations: [addVolume(), addMounts('initContainers'), addMounts('containers'), MARK_INJECTED].map(jsonPatch),
       },
     });
     new ApiObject(this, 'Binding', {
@@ -74,7 +74,7 @@ function annotation(key: string): string {
   return `object.metadata.?annotations[?${celText(key)}].orValue("")`;
 }
 
-function variables(policy: PolicyConfig): readonly { name: string; expression: string }[] {
+function variablesOf(policy: PolicyConfig): readonly { name: string; expression: string }[] {
   const usual = `duration(${celText(policy.defaultDuration)})`;
   return [
     { name: 'asked', expression: annotation(Annotation.duration) },
@@ -104,29 +104,32 @@ function variables(policy: PolicyConfig): readonly { name: string; expression: s
 
 const SOURCES = 'Object.spec.volumes.projected.sources';
 
-const VOLUME = `[
-  ${listOr('object.spec.?volumes', '/spec/volumes')}
+/** Rule 1; a list has to be there before something can be put at its end. */
+function addVolume(): string {
+  const text = celText;
+  return `(object.spec.?volumes.orValue([]).size() == 0 ? [JSONPatch{op: "add", path: "/spec/volumes", value: []}] : []) + [
   JSONPatch{
-    op: "add", path: "/spec/volumes/-",
+    op: "add",
+    path: "/spec/volumes/-",
     value: Object.spec.volumes{
-      name: ${celText(VolumeName.certificates)},
+      name: ${text(VolumeName.certificates)},
       projected: Object.spec.volumes.projected{
         defaultMode: variables.defaultMode,
         sources: [
           ${SOURCES}{
             podCertificate: ${SOURCES}.podCertificate{
-              signerName: ${celText(SIGNER_NAME)},
+              signerName: ${text(SIGNER_NAME)},
               keyType: "ECDSAP256",
               maxExpirationSeconds: variables.maxExpirationSeconds,
-              keyPath: ${celText(CertificateFile.key)},
-              certificateChainPath: ${celText(CertificateFile.certificate)}
+              keyPath: ${text(CertificateFile.key)},
+              certificateChainPath: ${text(CertificateFile.certificate)}
             }
           },
           ${SOURCES}{
             clusterTrustBundle: ${SOURCES}.clusterTrustBundle{
-              signerName: ${celText(SIGNER_NAME)},
+              signerName: ${text(SIGNER_NAME)},
               labelSelector: ${SOURCES}.clusterTrustBundle.labelSelector{},
-              path: ${celText(CertificateFile.root)}
+              path: ${text(CertificateFile.root)}
             }
           }
         ]
@@ -134,3 +137,28 @@ const VOLUME = `[
     }
   }
 ]`;
+}
+
+/** Rule 2. */
+function addMounts(list: 'initContainers' | 'containers'): string {
+  const mount = `Object.spec.${list}.volumeMounts{name: ${celText(VolumeName.certificates)}, mountPath: ${celText(CERTIFICATE_DIR)}, readOnly: true}`;
+  const path = `"/spec/${list}/" + string(index) + "/volumeMounts`;
+  return `object.spec.?${list}.orValue([]).transformList(index, container,
+  container.?volumeMounts.orValue([]).size() == 0
+    ? JSONPatch{op: "add", path: ${path}", value: [${mount}]}
+    : JSONPatch{op: "add", path: ${path}/-", value: ${mount}}
+)`;
+}
+
+/** Rule 3. */
+const MARK_INJECTED = `[
+  JSONPatch{
+    op: "add",
+    path: ${celText(`/metadata/annotations/${Annotation.status.replace('/', '~1')}`)},
+    value: ${celText(STATUS_INJECTED)}
+  }
+]`;
+
+function jsonPatch(expression: string) {
+  return { patchType: 'JSONPatch', jsonPatch: { expression } };
+}

@@ -123,7 +123,8 @@ function lifetimeOf(
 ): number | Refusal {
   const most = (spec.maxExpirationSeconds ?? 86_400) * 1000 - backdateMs;
   const lifetime = Math.min(wish ?? parseDuration(policy.defaultDuration), most);
-  const least = Math.max(ApiLimit.minLifetimeMs - backdateMs, parseDuration(policy.minDuration));
+  // The API and the CA both count the back-dated part.
+  const least = Math.max(ApiLimit.minLifetimeMs, parseDuration(policy.minDuration)) - backdateMs;
   if (lifetime >= least) return lifetime;
   return refuse(
     'LifetimeTooShort',

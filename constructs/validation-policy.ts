@@ -1,0 +1,266 @@
+/**
+ * Says no where the author still looks: a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) on Deployments,
+ * StatefulSets, DaemonSets, Jobs and CronJobs, so that a name is refused at `kubectl apply` of the Deployment and not in
+ * the events of a ReplicaSet. With the policy injector it is what judges pods, too.
+ *
+ * It is a courtesy: names are judged again, with no way around it, by the webhook's token endpoint and by the signer
+ * (`runtime/lib/pod-certificate.ts`, whose rules these are). Where CEL cannot say the same, it is the more lenient one.
+ * @module
+ */
+import { ApiObject, Lazy } from 'cdk8s';
+import { Construct } from 'constructs';
+import { Annotation, CERTIFICATE_DIR, ContainerName, type PolicyConfig, VolumeName } from '../runtime/contract.ts';
+import {
+  ANNOTATION_PREFIX,
+  CEL_NAMESPACE,
+  celAllowedAddress,
+  celAllowedNames,
+  celIsDuration,
+  celList,
+  celLongest,
+  celText,
+} from './cel.ts';
+import { metadata } from './objects.ts';
+import { enabledNamespaces } from './policy-scope.ts';
+
+/** Properties of {@link ValidationPolicy}. */
+export interface ValidationPolicyProps {
+  /** Asked at synth, when all namespaces are known. */
+  readonly policy: () => PolicyConfig;
+  /** Namespaces that are left alone whatever their labels say; asked at synth. */
+  readonly excludedNamespaces: () => readonly string[];
+  /**
+   * Whether pods are injected by the policy: then it judges pods as well, and refuses what native delivery cannot do.
+   * @default false
+   */
+  readonly policyInjector?: boolean;
+  /** Name of policy and binding. @default 'autocert' */
+  readonly name?: string;
+}
+
+interface Validation {
+  readonly expression: string;
+  /** An expression; used when it gives one line of text. */
+  readonly messageExpression: string;
+  readonly message: string;
+  readonly reason: 'Forbidden' | 'Invalid';
+}
+
+const API_VERSION = 'admissionregistration.k8s.io/v1';
+const WORKLOADS = [
+  { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets'] },
+  { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'] },
+] as const;
+
+/** The policy and its binding. */
+export class ValidationPolicy extends Construct {
+  /** Makes both. */
+  constructor(scope: Construct, id: string, props: ValidationPolicyProps) {
+    super(scope, id);
+    const { name = 'autocert', policyInjector = false } = props;
+    const resourceRules = WORKLOADS.map((rule) => ({ ...rule, apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'] }));
+    const pods = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] };
+    new ApiObject(this, 'Resource', {
+      apiVersion: API_VERSION,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: metadata(name),
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          ...enabledNamespaces(props.excludedNamespaces),
+          resourceRules: policyInjector ? [pods, ...resourceRules] : resourceRules,
+        },
+        matchConditions: [
+          {
+            name: 'asks-for-a-certificate',
+            expression: `${templateOf('object')}.?metadata.?annotations[?${celText(Annotation.name)}].orValue("") != ""`,
+          },
+          {
+            // Else the deletion of what was there before this policy could not finish: controllers write to it.
+            name: 'asks-for-another-than-before',
+            expression: `request.operation == "CREATE" || ${templateOf('object')}.?metadata.?annotations.orValue({}) != ${templateOf('oldObject')}.?metadata.?annotations.orValue({})`,
+          },
+        ],
+        variables: Lazy.any({ produce: () => variablesOf(props.policy()) }),
+        validations: Lazy.any({
+          produce: () => [
+            ...validationsOf(props.policy()),
+            ...(policyInjector ? nativeValidations(props.policy()) : []),
+          ],
+        }),
+      },
+    });
+    new ApiObject(this, 'Binding', {
+      apiVersion: API_VERSION,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: metadata(name),
+      spec: { policyName: name, validationActions: ['Deny'] },
+    });
+  }
+}
+
+/** The pod, or the pod template, as an optional. `dyn`: one expression for several types of object. */
+function templateOf(object: string): string {
+  return (
+    `(request.kind.kind == "Pod" ? optional.of(dyn(${object})) : ` +
+    `request.kind.kind == "CronJob" ? dyn(${object}).?spec.?jobTemplate.?spec.?template : dyn(${object}).?spec.?template)`
+  );
+}
+
+function annotation(key: string): string {
+  return `variables.annotations[?${celText(key)}].orValue("")`;
+}
+
+const isMounted = `(${['mount.name in variables.ownVolumes', `mount.mountPath.matches(${celText(`^/*${CERTIFICATE_DIR.slice(1).replaceAll('.', '\\.').replaceAll('/', '/+')}(/.*)?$`)})`].join(' || ')})`;
+const isOurMount = `(variables.isPod && mount.name == ${celText(VolumeName.certificates)} && mount.mountPath == ${celText(CERTIFICATE_DIR)})`;
+
+function variablesOf(policy: PolicyConfig): readonly { name: string; expression: string }[] {
+  const address = celAllowedAddress(policy, 'name');
+  return Object.entries({
+    isPod: 'request.kind.kind == "Pod"',
+    annotations: `${templateOf('object')}.?metadata.?annotations.orValue({})`,
+    spec: `${templateOf('object')}.?spec.orValue({})`,
+    containers: 'variables.spec.?initContainers.orValue([]) + variables.spec.?containers.orValue([])',
+    ownVolumes: celList(Object.values(VolumeName)),
+    unknown: `variables.annotations.filter(key, key.startsWith(${celText(ANNOTATION_PREFIX)}) && !(key in ${celList(Object.values(Annotation))}))`,
+    name: annotation(Annotation.name),
+    sansText: `string(${annotation(Annotation.sans)}).trim()`,
+    sans: 'variables.sansText == "" ? [] : variables.sansText.split(",").map(name, name.trim())',
+    allowed: celAllowedNames(policy),
+    // More than 64 are refused anyway, and a long list must not use up what CEL may cost.
+    refused: `(variables.sans.size() > 64 ? [] : variables.sans).filter(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
+    nameRefused: `[string(variables.name)].exists(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
+    hint: `" not allowed to pods of namespace " + ${CEL_NAMESPACE} + ": *." + ${CEL_NAMESPACE} + ".svc, *." + ${CEL_NAMESPACE} + ".svc.${policy.clusterDomain}, *." + ${CEL_NAMESPACE} + ".pod.${policy.clusterDomain}, <service>." + ${CEL_NAMESPACE} + " and the allowedNames of its AutocertNamespace are"`,
+    duration: annotation(Annotation.duration),
+    longest: celLongest(policy),
+  }).map(([name, expression]) => ({ name, expression }));
+}
+
+/** What the message shows of what was given: in quotes, shortened. */
+function shown(expression: string): string {
+  const text = `string(${expression})`;
+  return `"\\"" + (${text}.size() > 100 ? ${text}.substring(0, 100) + "…" : ${text}) + "\\""`;
+}
+
+function invalid(key: string, expression: string, wanted: string): Validation {
+  return {
+    expression,
+    messageExpression: `${celText(`${key}: `)} + ${shown(annotation(key))} + ${celText(` ${wanted}`)}`,
+    message: `${key} ${wanted}`,
+    reason: 'Invalid',
+  };
+}
+
+function oneOf(key: string, words: readonly string[]): Validation {
+  return invalid(key, `${annotation(key)} in ${celList(['', ...words])}`, `is none of ${words.join(', ')}`);
+}
+
+function validationsOf(policy: PolicyConfig): readonly Validation[] {
+  const known = Object.values(Annotation).join(', ');
+  const forbidden = { message: 'a name is not allowed to pods of this namespace', reason: 'Forbidden' } as const;
+  return [
+    {
+      expression: 'variables.unknown.size() == 0',
+      messageExpression: `${shown('variables.unknown[0]')} + ${celText(` is not an annotation that Autocert knows: ${known}`)}`,
+      message: `an annotation is none that Autocert knows: ${known}`,
+      reason: 'Invalid',
+    },
+    {
+      expression: '!variables.nameRefused',
+      messageExpression: `${celText(`${Annotation.name}: `)} + ${shown('variables.name')} + " is" + variables.hint`,
+      ...forbidden,
+    },
+    invalid(
+      Annotation.name,
+      'variables.name.size() <= 64',
+      'is longer than 64 characters: give a shorter name here, and the long one in sans',
+    ),
+    {
+      expression: 'variables.refused.size() == 0',
+      messageExpression: `${celText(`${Annotation.sans}: `)} + ${shown('variables.refused.join(", ")')} + " is" + variables.hint`,
+      ...forbidden,
+    },
+    invalid(Annotation.sans, 'variables.sans.size() <= 64', 'are more than 64 names'),
+    invalid(
+      Annotation.sans,
+      'variables.sans.size() > 64 || variables.sans.all(name, variables.sans.exists_one(other, other == name))',
+      'has a name twice',
+    ),
+    invalid(
+      Annotation.duration,
+      `variables.duration == "" || (${celIsDuration('variables.duration')} && duration(variables.duration) >= duration(${celText(policy.minDuration)}) && duration(variables.duration) <= variables.longest)`,
+      `is not a duration, such as 90m or 1h30m, between ${policy.minDuration} and what this namespace may have (${policy.maxDuration} at most)`,
+    ),
+    invalid(
+      Annotation.owner,
+      `${annotation(Annotation.owner)}.matches("^([0-9]{1,10}:[0-9]{1,10})?$")`,
+      'is not uid:gid in numbers, such as 999:999',
+    ),
+    invalid(
+      Annotation.mode,
+      `${annotation(Annotation.mode)}.matches("^(0?[4-7][0-7]{2})?$")`,
+      'is not a file mode of three octal digits that lets the owner read, such as 0600',
+    ),
+    oneOf(Annotation.initFirst, ['true', 'false']),
+    oneOf(Annotation.bootstrapperOnly, ['true', 'false']),
+    oneOf(Annotation.delivery, ['auto', 'native', 'sidecar']),
+    ...conflictValidations(),
+  ];
+}
+
+function conflictValidations(): readonly Validation[] {
+  const names = celList(Object.values(ContainerName));
+  const volume = `variables.spec.?volumes.orValue([]).filter(volume, volume.name in variables.ownVolumes && !(variables.isPod && volume.name == ${celText(VolumeName.certificates)}))`;
+  const container = `variables.containers.filter(container, container.name in ${names})`;
+  const mounting = `variables.containers.filter(container, container.?volumeMounts.orValue([]).exists(mount, ${isMounted} && !${isOurMount}))`;
+  const conflict = (list: string, kind: string, advice: string): Validation => ({
+    expression: `${list}.size() == 0`,
+    messageExpression: `${celText(`${kind} `)} + ${shown(`${list}[0].name`)} + ${celText(` ${advice}`)}`,
+    message: `a ${kind} ${advice}`,
+    reason: 'Invalid',
+  });
+  return [
+    conflict(volume, 'volume', "is Autocert's: give yours another name"),
+    conflict(container, 'container', "is Autocert's: give yours another name"),
+    conflict(
+      mounting,
+      'container',
+      `mounts something at ${CERTIFICATE_DIR}, where Autocert mounts its files: mount yours elsewhere`,
+    ),
+  ];
+}
+
+/** What kubelet cannot do; see the header of `runtime/webhook/native-patch.ts`. */
+function nativeValidations(policy: PolicyConfig): readonly Validation[] {
+  const usual = `duration(${celText(policy.defaultDuration)})`;
+  const lifetime = `(${celIsDuration('variables.duration')} ? duration(variables.duration) : [${usual}, variables.longest].min())`;
+  const users =
+    'variables.containers.map(container, container.?securityContext.?runAsUser.or(variables.spec.?securityContext.?runAsUser).orValue(-1))';
+  const user = `(${users}.all(uid, uid == ${users}[0]) ? ${users}[0] : -1)`;
+  const group = 'variables.spec.?securityContext.?fsGroup.orValue(-1)';
+  const owner = annotation(Annotation.owner);
+  const ids = `${owner}.split(":").map(id, int(id))`;
+  const mode = annotation(Annotation.mode);
+  return [
+    invalid(
+      Annotation.delivery,
+      `${annotation(Annotation.delivery)} != "sidecar"`,
+      'needs an agent, which this cluster does not inject: Autocert is installed with the policy injector',
+    ),
+    invalid(
+      Annotation.duration,
+      `${lifetime} >= duration("1h") && ${lifetime} <= duration("2184h")`,
+      'is not possible with pod certificates: the API takes 1h to 2184h (91 days)',
+    ),
+    invalid(
+      Annotation.owner,
+      `!${owner}.matches("^[0-9]{1,10}:[0-9]{1,10}$") || ${ids}[0] == ${user} || ${ids}[1] == ${group}`,
+      'is not possible with pod certificates: set securityContext.runAsUser to its uid for all containers, or securityContext.fsGroup to its gid',
+    ),
+    invalid(
+      Annotation.mode,
+      `${mode} == "" || (${group} != -1 ? ${mode} in ["640", "0640"] : ${user} == -1 || ${mode} in ["600", "0600"])`,
+      'is not possible with pod certificates: kubelet gives the files mode 0640 if the pod has an fsGroup, and 0600 if all its containers run as one user',
+    ),
+  ];
+}

@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { celAllowedNames } from '../../../constructs/cel.ts';
+import { ValidationPolicy, type ValidationPolicyProps } from '../../../constructs/validation-policy.ts';
+import type { PolicyConfig } from '../../../runtime/contract.ts';
+import { nameRefusal } from '../../../runtime/lib/name-policy.ts';
+import { parseName } from '../../../runtime/lib/names.ts';
+import { find, listed, synth } from '../../support/manifests.ts';
+
+const PATTERNS = [
+  '*.shop.example.com',
+  '**.deep.example.com',
+  'cart.*.example.net',
+  'a.**.example.org',
+  'spiffe://example.com/shop/*',
+  'spiffe://example.com/all/**',
+  'spiffe://example.com/one',
+  'urn:shop:cart',
+];
+
+const POLICY: PolicyConfig = {
+  clusterDomain: 'cluster.local',
+  defaultDuration: '24h',
+  minDuration: '5m',
+  maxDuration: '48h',
+  namespaces: { shop: { allowedNames: PATTERNS }, bank: { maxDuration: '12h' } },
+};
+
+const made = (props: Partial<ValidationPolicyProps> = {}) =>
+  synth(
+    (chart) =>
+      new ValidationPolicy(chart, 'policy', {
+        policy: () => POLICY,
+        excludedNamespaces: () => ['kube-system', 'step'],
+        ...props,
+      }),
+  );
+const specOf = (props?: Partial<ValidationPolicyProps>) => find(made(props), 'ValidatingAdmissionPolicy').spec;
+const resources = (props?: Partial<ValidationPolicyProps>) =>
+  specOf(props).matchConstraints.resourceRules.flatMap((rule: { resources: string[] }) => rule.resources);
+
+// That the API server says the same of pods as the webhook does is shown on a real one, by test/e2e.
+
+test('renders policy and binding', () => {
+  expect(listed(made())).toEqual(['ValidatingAdmissionPolicy/autocert', 'ValidatingAdmissionPolicyBinding/autocert']);
+  expect(made()).toMatchSnapshot();
+});
+
+test('judges what makes pods, and pods only where no webhook does', () => {
+  const workloads = ['deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs'];
+  expect(resources()).toEqual(workloads);
+  expect(resources({ policyInjector: true })).toEqual(['pods', ...workloads]);
+});
+
+test('never judges what does not change its annotations: controllers must be able to finish a deletion', () => {
+  expect(specOf().matchConditions[1]).toMatchObject({
+    name: 'asks-for-another-than-before',
+    expression: expect.stringMatching(/^request\.operation == "CREATE" \|\| .* != .*$/),
+  });
+});
+
+test('refuses what native delivery cannot do only where there is no other', () => {
+  const messages = (props?: Partial<ValidationPolicyProps>) => JSON.stringify(specOf(props).validations);
+  expect(messages()).not.toContain('pod certificates');
+  expect(messages({ policyInjector: true })).toContain('the API takes 1h to 2184h');
+});
+
+test('needs the CEL functions on addresses (Kubernetes 1.31) only where an address is allowed', () => {
+  expect(JSON.stringify(specOf())).not.toContain('isIP');
+  const namespaces = { shop: { allowedNames: ['10.1.0.0/16', 'fd00::1'] } };
+  const spec = JSON.stringify(specOf({ policy: () => ({ ...POLICY, namespaces }) }));
+  expect(spec).toContain('10.1.0.0/16,fd00::1/128');
+  expect(spec).toContain('isIP');
+});
+
+test('what a user gave is a literal, never code', () => {
+  const namespaces = { shop: { allowedNames: ['spiffe://example.com/it\'s"+x'] } };
+  const spec = specOf({ policy: () => ({ ...POLICY, namespaces }) });
+  const allowed = spec.variables.find(({ name }: { name: string }) => name === 'allowed').expression;
+  expect(evaluate(allowed, 'shop')).toContain('it\'s"\\+x');
+});
+
+describe('allowed names', () => {
+  const LABELS = [
+    'shop',
+    'svc',
+    'cluster',
+    'local',
+    'pod',
+    'a',
+    'cart',
+    '*',
+    'x-1',
+    'deep',
+    'example',
+    'com',
+    'net',
+    'org',
+  ];
+  const label = fc.constantFrom(...LABELS, '', 'A', '-a', 'a_b', 'bank', 'one');
+  const ends = ['shop.svc', 'shop.svc.cluster.local', 'shop.pod.cluster.local', 'shop', 'bank.svc', ...PATTERNS, ''];
+  const dns = fc
+    .tuple(fc.array(label, { maxLength: 3 }), fc.constantFrom(...ends))
+    .map(([start, end]) => [...start, ...(end === '' ? [] : [end])].join('.'));
+  const segment = fc.constantFrom('shop', 'all', 'one', 'x', 'a.b', '*', '', 'x?y');
+  const uri = fc
+    .tuple(fc.constantFrom('spiffe', 'https'), fc.constantFrom('example.com', 'example.comx'), fc.array(segment))
+    .map(([scheme, host, path]) => [`${scheme}://${host}`, ...path].join('/'));
+
+  test('are those that webhook and signer allow', () => {
+    const expression = new RegExp(evaluate(celAllowedNames(POLICY), 'shop'));
+    const scope = { namespace: 'shop', clusterDomain: 'cluster.local', allowedNames: PATTERNS };
+    const byRuntime = (name: string) => {
+      try {
+        return nameRefusal(parseName(name), scope) === undefined;
+      } catch {
+        return false;
+      }
+    };
+    fc.assert(
+      fc.property(fc.oneof(dns, uri, fc.constantFrom('urn:shop:cart', 'urn:shop:carts')), (name) => {
+        expect([name, expression.test(name)]).toEqual([name, byRuntime(name)]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('of one namespace are not those of another', () => {
+    const expression = new RegExp(evaluate(celAllowedNames(POLICY), 'bank'));
+    expect(expression.test('till.bank.svc')).toBe(true);
+    for (const name of ['cart.shop.svc', 'x.shop.example.com', 'tillxbank.svc', 'urn:shop:cart']) {
+      expect(expression.test(name)).toBe(false);
+    }
+  });
+});
+
+/** The little of CEL that the expression for allowed names is made of: literals, the namespace, a look-up, `+`. */
+function evaluate(expression: string, namespace: string): string {
+  const literal = '"(?:[^"\\\\]|\\\\.)*"';
+  const lookup = `(\\{.*?\\})\\[\\?request\\.namespace\\]\\.orValue\\((${literal})\\)`;
+  const term = new RegExp(`(?:(${literal})|(request\\.namespace)|${lookup})(?: \\+ |$)`, 'y');
+  let text = '';
+  while (term.lastIndex < expression.length) {
+    const [, quoted, isNamespace, table = '{}', otherwise = '""'] = term.exec(expression) ?? [];
+    if (quoted) text += JSON.parse(quoted);
+    else if (isNamespace) text += namespace;
+    else text += JSON.parse(table)[namespace] ?? JSON.parse(otherwise);
+    if (term.lastIndex === 0) throw new Error(`not understood: ${expression}`);
+  }
+  return text;
+}
