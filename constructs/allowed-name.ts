@@ -41,9 +41,18 @@ function isDnsPattern(text: string): boolean {
     stars.length < labels.length &&
     stars.filter((label) => label === '**').length <= 1 &&
     labels.every((label) => label === '*' || label === '**' || DNS_LABEL.test(label)) &&
-    // Four numbers are an address that somebody mistyped, never a host name.
-    !/^(\d+|0x[\da-f]*)$/.test(labels.at(-1) ?? '')
+    !endsInNumber(labels)
   );
+}
+
+/** Such a host is an address that somebody mistyped, or that some programs read as one (`127.1`, `0x7f.1`). */
+function endsInNumber(labels: readonly string[]): boolean {
+  return /^(\d+|0x[\da-f]*)$/.test(labels.at(-1) ?? '');
+}
+
+function isHost(text: string): boolean {
+  const labels = text.split('.');
+  return isIP(text) === 4 || (labels.every((label) => DNS_LABEL.test(label)) && !endsInNumber(labels));
 }
 
 function isUriPattern(text: string): boolean {
@@ -52,7 +61,7 @@ function isUriPattern(text: string): boolean {
   const [, host = '', path = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^/]+)(\/.*)?$/.exec(text) ?? [];
   const segments = path === '' ? [] : path.slice(1).split('/');
   return (
-    host.split('.').every((label) => DNS_LABEL.test(label)) &&
+    isHost(host) &&
     segments.every(
       (segment, index) =>
         segment === '*' ||

@@ -31,7 +31,7 @@ import {
   scheduling,
 } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
-import { checkName, checkOneOf, checkOrder, checkReplicas, goDuration, refuse } from './validation.ts';
+import { checkName, checkOneOf, checkOrder, checkReplicas, goDuration, refuse, shownDuration } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
 const NAME = 'autocert';
@@ -227,5 +227,5 @@ function webhookConfig(props: AutocertWebhookProps, image: ContainerImage): Omit
 function checkTimeout(timeout: Duration): number {
   const seconds = timeout.toMilliseconds() / 1000;
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 30) return seconds;
-  return refuse('timeout', timeout.toHumanString(), 'it takes 1 to 30 whole seconds');
+  return refuse('timeout', shownDuration(timeout), 'it takes 1 to 30 whole seconds');
 }

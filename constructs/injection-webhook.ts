@@ -9,7 +9,7 @@ import { Annotation, DOMAIN, NAMESPACE_LABEL, WebhookPath } from '../runtime/con
 import { metadata } from './objects.ts';
 
 /** What the registration is made from. */
-export interface InjectionWebhookProps {
+export interface InjectionWebhookInput {
   /** Name of the registration and of the webhook's Service. */
   readonly name: string;
   readonly namespace: string;
@@ -25,7 +25,7 @@ export interface InjectionWebhookProps {
 const ASKS_FOR_CERTIFICATE = `has(object.metadata.annotations) && "${Annotation.name}" in object.metadata.annotations`;
 
 /** Registers the webhook for annotated pods of labelled namespaces. */
-export function addInjectionWebhook(scope: Construct, props: InjectionWebhookProps): void {
+export function addInjectionWebhook(scope: Construct, props: InjectionWebhookInput): void {
   const { name, namespace, caBundle } = props;
   new k8s.KubeMutatingWebhookConfiguration(scope, 'Registration', {
     metadata: metadata(name),

@@ -37,7 +37,7 @@ export function caConfig(ca: IStepCa): CaConfig {
 }
 
 /** What makes one program differ from another. */
-export interface ProgramProps extends SchedulingProps {
+export interface ProgramInput extends SchedulingProps {
   /** Name of every object, and the label `app` of the pods. */
   readonly name: string;
   /** Subcommand of `autocert`. */
@@ -58,7 +58,7 @@ export interface ProgramProps extends SchedulingProps {
 }
 
 /** Makes the objects in `scope`; the Deployment is its `Resource`. */
-export function addProgram(scope: Construct, props: ProgramProps): void {
+export function addProgram(scope: Construct, props: ProgramInput): void {
   const { name } = props;
   const { namespace } = props.ca;
   new k8s.KubeServiceAccount(scope, 'Account', { metadata: metadata(name, namespace) });
@@ -92,7 +92,7 @@ function addClusterRights(scope: Construct, name: string, namespace: string, rul
   });
 }
 
-function podTemplate(props: ProgramProps): k8s.PodTemplateSpec {
+function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
   const { name, port } = props;
   return {
     metadata: {
@@ -125,7 +125,7 @@ function podTemplate(props: ProgramProps): k8s.PodTemplateSpec {
   };
 }
 
-function sources({ ca, configMap }: ProgramProps): k8s.VolumeProjection[] {
+function sources({ ca, configMap }: ProgramInput): k8s.VolumeProjection[] {
   const item = (name: string, key: string, path: string) => ({ name, items: [{ key, path }] });
   return [
     { configMap: item(configMap, PATHS.config, PATHS.config) },

@@ -110,20 +110,23 @@ function parseCertificate(pem: string): X509Certificate | undefined {
 /** A duration in Go's syntax, `24h` or `1h30m`, as step-ca and our programs read it. Whole seconds, and more than none. */
 export function goDuration(prop: string, duration: Duration): string {
   const milliseconds = duration.toMilliseconds();
-  if (milliseconds <= 0 || milliseconds % 1000 !== 0) {
-    refuse(prop, duration.toHumanString(), 'it takes whole seconds, and more than none');
-  }
-  const seconds = milliseconds / 1000;
+  if (milliseconds > 0 && milliseconds % 1000 === 0) return shownDuration(duration);
+  return refuse(prop, shownDuration(duration), 'it takes whole seconds, and more than none');
+}
+
+/** For messages; `Duration.toHumanString` of cdk8s calls two hours "1 hour 60 minutes". */
+export function shownDuration(duration: Duration): string {
+  const seconds = duration.toMilliseconds() / 1000;
   const parts = [
     [Math.floor(seconds / 3600), 'h'],
     [Math.floor(seconds / 60) % 60, 'm'],
     [seconds % 60, 's'],
   ] as const;
-  return parts.flatMap(([amount, unit]) => (amount === 0 ? [] : [`${amount}${unit}`])).join('');
+  return parts.flatMap(([amount, unit]) => (amount === 0 ? [] : [`${amount}${unit}`])).join('') || '0s';
 }
 
 /** That `shorter` is not longer than `longer`. */
 export function checkOrder(shorter: [prop: string, Duration], longer: [prop: string, Duration]): void {
   if (shorter[1].toMilliseconds() <= longer[1].toMilliseconds()) return;
-  refuse(shorter[0], shorter[1].toHumanString(), `it must not exceed ${longer[0]}, ${longer[1].toHumanString()}`);
+  refuse(shorter[0], shownDuration(shorter[1]), `it must not exceed ${longer[0]}, ${shownDuration(longer[1])}`);
 }

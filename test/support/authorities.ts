@@ -1,0 +1,17 @@
+/**
+ * Certificates of CAs for tests.
+ * @module
+ */
+import { createKey } from '../../runtime/lib/private-key.ts';
+import { createIntermediate, createRoot } from '../../runtime/pki/authorities.ts';
+
+/** A root and an intermediate of its own, PEM. */
+export async function createAuthorities(
+  name = 'Test',
+): Promise<{ readonly root: string; readonly intermediate: string }> {
+  const now = new Date();
+  const key = await createKey();
+  const root = await createRoot({ name, key, now });
+  const intermediate = await createIntermediate({ name, key: await createKey(), now }, { certificatePem: root, key });
+  return { root, intermediate };
+}

@@ -1,0 +1,440 @@
+import { ApiObject, App, Chart, Duration, JsonPatch, Size } from 'cdk8s';
+import { AutocertWebhook, CaDatabase, Pki, StepCa, type StepCaProps } from '../../../constructs/index.ts';
+import { createAuthorities } from '../../support/authorities.ts';
+import { configOf, find, listed, podSpecs, restrictedFaults, synth } from '../../support/manifests.ts';
+
+const made = (props?: StepCaProps) => synth((chart) => new StepCa(chart, 'ca', props));
+const making = (props: StepCaProps) => () => made(props);
+
+describe('StepCa', () => {
+  const manifests = made();
+
+  test('renders the default CA', () => expect(made({ autocertImage: 'autocert:x' })).toMatchSnapshot());
+
+  test('has the names and labels that the tutorial uses', () => {
+    expect(find(manifests, 'StatefulSet').spec.template.metadata.labels).toEqual({ app: 'ca' });
+    expect(find(manifests, 'Service', 'ca').spec).toMatchObject({
+      selector: { app: 'ca' },
+      ports: [{ port: 443, targetPort: 4443 }],
+    });
+    expect(find(manifests, 'StatefulSet').metadata).toMatchObject({ name: 'ca', namespace: 'step' });
+  });
+
+  test('never names an object after its place in the construct tree', () => {
+    const nested = synth((chart) => new StepCa(new Chart(chart, 'somewhere'), 'else'));
+    expect(nested).toEqual([]);
+    expect(listed(synth((chart) => new StepCa(chart, 'another-id')))).toEqual(listed(manifests));
+  });
+
+  test('gives a namespace to every object but those of the cluster', () => {
+    const inCluster = manifests.filter(({ metadata }) => metadata.namespace === undefined);
+    expect(listed(inCluster)).toEqual(['Namespace/step']);
+    expect(new Set(manifests.map(({ metadata }) => metadata.namespace ?? 'step'))).toEqual(new Set(['step']));
+  });
+
+  test('labels every object as part of autocert', () => {
+    for (const { metadata } of manifests)
+      expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/part-of': 'autocert' });
+  });
+
+  test('begins with the namespace, at the Pod Security level restricted', () => {
+    expect(manifests[0]).toMatchObject({
+      kind: 'Namespace',
+      metadata: { name: 'step', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    });
+    expect(listed(made({ createNamespace: false }))).not.toContain('Namespace/step');
+  });
+
+  test.each([...podSpecs(manifests)])('%s passes Pod Security restricted', (_name, spec) => {
+    expect(restrictedFaults(spec)).toEqual([]);
+  });
+
+  test('keeps NET_BIND_SERVICE for step-ca, without which its file cannot be executed', () => {
+    const [container] = find(manifests, 'StatefulSet').spec.template.spec.containers;
+    expect(container.securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['NET_BIND_SERVICE'] });
+  });
+
+  test('is probed over HTTPS at /health', () => {
+    const [{ readinessProbe, livenessProbe }] = find(manifests, 'StatefulSet').spec.template.spec.containers;
+    for (const { httpGet } of [readinessProbe, livenessProbe]) {
+      expect(httpGet).toEqual({ path: '/health', port: 4443, scheme: 'HTTPS' });
+    }
+  });
+
+  test('mounts only the keys of the Secrets that it needs, and never the root key', () => {
+    const { spec } = find(manifests, 'StatefulSet').spec.template;
+    const secrets = spec.volumes.find(({ name }: { name: string }) => name === 'secrets');
+    expect(secrets.projected.sources).toEqual([
+      { secret: { name: 'ca-intermediate-key', items: [{ key: 'intermediate_ca_key', path: 'intermediate_ca_key' }] } },
+      { secret: { name: 'ca-password', items: [{ key: 'password', path: 'password' }] } },
+    ]);
+    expect(JSON.stringify(spec)).not.toContain('ca-root-key');
+    expect(spec.automountServiceAccountToken).toBe(false);
+  });
+
+  test('composes its configuration in memory when the pod starts', () => {
+    const { initContainers, volumes } = find(manifests, 'StatefulSet').spec.template.spec;
+    expect(initContainers[0].command).toEqual([
+      '/usr/local/bin/autocert',
+      'pki',
+      'config',
+      '--template',
+      '/etc/autocert/template/ca.json',
+      '--provisioners',
+      '/etc/autocert/provisioners/provisioners.json',
+      '--out',
+      '/home/step/.step/config/ca.json',
+    ]);
+    expect(volumes).toContainEqual({ name: 'config', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } });
+  });
+
+  test('never restarts a pod for a Secret, and always for a changed setting', () => {
+    const checksum = (props?: StepCaProps) => find(made(props), 'StatefulSet').spec.template.metadata.annotations;
+    expect(checksum({ dnsNames: ['ca.example.com'] })).not.toEqual(checksum());
+    expect(checksum({ replicas: 1 })).toEqual(checksum());
+  });
+
+  test('answers to the names of its Service, to localhost, and to those given', () => {
+    const { dnsNames } = configOf(made({ dnsNames: ['ca.example.com', '192.0.2.7'] }), 'ca-config', 'ca.json');
+    const own = ['ca.step.svc', 'ca.step.svc.cluster.local', 'ca.step', 'localhost', '127.0.0.1'];
+    expect(dnsNames).toEqual([...own, 'ca.example.com', '192.0.2.7']);
+  });
+
+  test('hands lifetimes to step-ca in its own syntax', () => {
+    const lifetimes = {
+      defaultDuration: Duration.minutes(90),
+      minDuration: Duration.seconds(90),
+      maxDuration: Duration.days(7),
+    };
+    expect(configOf(made(lifetimes), 'ca-config', 'ca.json').authority).toEqual({
+      claims: { defaultTLSCertDuration: '1h30m', minTLSCertDuration: '1m30s', maxTLSCertDuration: '168h' },
+    });
+  });
+
+  test('takes the default lifetime for the longest when it exceeds a day, and the longest for the default below one', () => {
+    const claims = (props: StepCaProps) => configOf(made(props), 'ca-config', 'ca.json').authority.claims;
+    expect(claims({ defaultDuration: Duration.hours(48) }).maxTLSCertDuration).toBe('48h');
+    expect(claims({ maxDuration: Duration.hours(2) }).defaultTLSCertDuration).toBe('2h');
+    expect(claims({ maxDuration: Duration.hours(48) }).defaultTLSCertDuration).toBe('24h');
+  });
+
+  test('is the construct whose StatefulSet the escape hatch finds', () => {
+    const [app, ca] = [new App(), 'ca'];
+    const chart = new Chart(app, 'test');
+    const construct = new StepCa(chart, ca);
+    ApiObject.of(construct).addJsonPatch(JsonPatch.add('/spec/minReadySeconds', 3));
+    expect(find(chart.toJson(), 'StatefulSet').spec.minReadySeconds).toBe(3);
+  });
+
+  test('places its pods where the props say', () => {
+    const placement: StepCaProps = {
+      nodeSelector: { pool: 'pki' },
+      tolerations: [{ key: 'pki', operator: 'Exists' }],
+      priorityClassName: 'high',
+    };
+    for (const spec of podSpecs(made(placement)).values()) expect(spec).toMatchObject(placement);
+  });
+
+  test('takes its images from where the props say', () => {
+    const specs = podSpecs(made({ image: 'mirror.example/step-ca:1', autocertImage: 'mirror.example/autocert:2' }));
+    const images = [...specs.values()].flatMap((spec) => [...(spec.initContainers ?? []), ...spec.containers]);
+    expect(images.map(({ image }) => image).sort()).toEqual([
+      'mirror.example/autocert:2',
+      'mirror.example/autocert:2',
+      'mirror.example/step-ca:1',
+    ]);
+  });
+});
+
+describe("StepCa's database", () => {
+  test('is a volume of a gibibyte by default', () => {
+    expect(find(made(), 'PersistentVolumeClaim', 'ca-db').spec).toEqual({
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+    });
+  });
+
+  test('has the size and the class that are asked for', () => {
+    const database = CaDatabase.persistent({ size: Size.mebibytes(1536), storageClass: 'fast' });
+    expect(find(made({ database }), 'PersistentVolumeClaim').spec).toMatchObject({
+      storageClassName: 'fast',
+      resources: { requests: { storage: '1536Mi' } },
+    });
+  });
+
+  test('is lost with the pod when it is ephemeral', () => {
+    const manifests = made({ database: CaDatabase.ephemeral() });
+    expect(listed(manifests)).not.toContain('PersistentVolumeClaim/ca-db');
+    expect(find(manifests, 'StatefulSet').spec.template.spec.volumes).toContainEqual({ name: 'db', emptyDir: {} });
+  });
+
+  test.each(['mysql', 'postgresql'] as const)('is shared by replicas when it is %s', (type) => {
+    const database = CaDatabase[type]({ dataSourceSecret: 'ca-database' });
+    const manifests = made({ database, replicas: 3 });
+    const { spec } = find(manifests, 'StatefulSet');
+    expect(spec.replicas).toBe(3);
+    expect(listed(manifests)).toContain('PodDisruptionBudget/ca');
+    expect(listed(manifests)).not.toContain('PersistentVolumeClaim/ca-db');
+    expect(configOf(manifests, 'ca-config', 'ca.json').db).toEqual({ type, dataSource: '', database: 'stepca' });
+    expect(spec.template.spec.initContainers[0].command).toEqual(
+      expect.arrayContaining(['--data-source-file', '/etc/autocert/data-source/dataSource']),
+    );
+    expect(spec.template.spec.containers[0].volumeMounts).not.toContainEqual(
+      expect.objectContaining({ name: 'data-source' }),
+    );
+  });
+});
+
+describe('the PKI made in the cluster', () => {
+  const manifests = made();
+
+  test('is made by a Job that may create, and read what it created, in its own namespace only', () => {
+    expect(find(manifests, 'Role', 'autocert-init').rules).toEqual([
+      { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ca-certs'], verbs: ['get'] },
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: ['ca-root-key', 'ca-intermediate-key', 'ca-provisioners', 'ca-password', 'autocert-password'],
+        verbs: ['get'],
+      },
+    ]);
+    expect(listed(manifests).filter((name) => name.startsWith('Cluster'))).toEqual([]);
+  });
+
+  test('is not waited for by a webhook that is not there', () => {
+    expect(find(manifests, 'Job').spec.template.spec.containers[0].command).toEqual([
+      '/usr/local/bin/autocert',
+      'pki',
+      'init',
+      '--namespace',
+      'step',
+      '--ca-name',
+      'Autocert',
+    ]);
+  });
+
+  test('reaches the caBundle of the webhook, which the Job may patch and no other', () => {
+    const both = synth((chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') }));
+    const { command } = find(both, 'Job').spec.template.spec.containers[0];
+    expect(command.join(' ')).toContain('--webhook autocert');
+    expect(find(both, 'ClusterRole', 'autocert-init').rules).toEqual([
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations'],
+        resourceNames: ['autocert'],
+        verbs: ['get', 'patch'],
+      },
+    ]);
+  });
+
+  test('has a Job of another name when the Job changes, since Jobs cannot be changed', () => {
+    const name = (props?: StepCaProps) => find(made(props), 'Job').metadata.name;
+    expect(name()).toMatch(/^autocert-init-[0-9a-f]{10}$/);
+    expect(name({ autocertImage: 'autocert:2' })).not.toBe(name());
+    expect(name({ dnsNames: ['ca.example.com'] })).toBe(name());
+  });
+
+  test('is named as the props say', () => {
+    const { command } = find(made({ pki: Pki.inCluster({ name: 'Shop' }) }), 'Job').spec.template.spec.containers[0];
+    expect(command.slice(-2)).toEqual(['--ca-name', 'Shop']);
+  });
+
+  test('puts no key, password or certificate into a manifest', () => {
+    expect(listed(manifests).filter((name) => name.startsWith('Secret/'))).toEqual([]);
+    expect(JSON.stringify(manifests)).not.toMatch(/BEGIN|PRIVATE KEY/);
+  });
+});
+
+describe('an existing PKI', () => {
+  let root: string;
+  let intermediate: string;
+  let other: string;
+  beforeAll(async () => {
+    ({ root, intermediate } = await createAuthorities());
+    other = (await createAuthorities('Other')).root;
+  });
+  const existing = () => Pki.existing({ rootCertificate: root, intermediateCertificate: intermediate });
+
+  test('needs no Job, and its root is in the caBundle', () => {
+    const manifests = synth(
+      (chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca', { pki: existing() }) }),
+    );
+    expect(listed(manifests).filter((name) => name.includes('init'))).toEqual([]);
+    const { caBundle } = find(manifests, 'MutatingWebhookConfiguration').webhooks[0].clientConfig;
+    expect(Buffer.from(caBundle, 'base64').toString()).toBe(root);
+    expect(find(manifests, 'ConfigMap', 'ca-certs').data).toEqual({
+      'root_ca.crt': root,
+      'intermediate_ca.crt': intermediate,
+    });
+  });
+
+  test('brings its Secrets under names of its own', () => {
+    const pki = Pki.existing({
+      rootCertificate: root,
+      intermediateCertificate: intermediate,
+      intermediateKeySecret: 'my-key',
+      passwordSecret: 'my-password',
+      provisionersSecret: 'my-provisioners',
+      autocertPasswordSecret: 'my-autocert',
+    });
+    const manifests = synth((chart) => new AutocertWebhook(chart, 'a', { ca: new StepCa(chart, 'ca', { pki }) }));
+    const ca = JSON.stringify(find(manifests, 'StatefulSet'));
+    for (const name of ['my-key', 'my-password', 'my-provisioners']) expect(ca).toContain(`"${name}"`);
+    for (const name of ['autocert', 'autocert-signer']) {
+      expect(JSON.stringify(find(manifests, 'Deployment', name))).toContain('"my-autocert"');
+    }
+  });
+
+  test('may have two roots while one replaces the other', () => {
+    const pki = Pki.existing({ rootCertificate: other + root, intermediateCertificate: intermediate });
+    expect(find(made({ pki }), 'ConfigMap', 'ca-certs').data?.['root_ca.crt']).toBe(other + root);
+  });
+
+  test('restarts the CA when its root changes', () => {
+    const checksum = (rootCertificate: string) =>
+      find(made({ pki: Pki.existing({ rootCertificate, intermediateCertificate: intermediate }) }), 'StatefulSet').spec
+        .template.metadata.annotations;
+    expect(checksum(root)).not.toEqual(checksum(other + root));
+  });
+
+  test('publishes the roots of others beside its own', () => {
+    const manifests = made({ pki: existing(), federatedRoots: [other] });
+    expect(find(manifests, 'ConfigMap', 'ca-federated-roots').data).toEqual({ 'federated_root_1.crt': other });
+    expect(configOf(manifests, 'ca-config', 'ca.json').federatedRoots).toEqual([
+      '/home/step/.step/certs/federated_root_1.crt',
+    ]);
+    const { volumes } = find(manifests, 'StatefulSet').spec.template.spec;
+    expect(volumes.find(({ name }: { name: string }) => name === 'certs').projected.sources).toEqual([
+      { configMap: { name: 'ca-certs' } },
+      { configMap: { name: 'ca-federated-roots' } },
+    ]);
+  });
+
+  test('is refused when the intermediate was issued by another root', () => {
+    expect(() => Pki.existing({ rootCertificate: other, intermediateCertificate: intermediate })).toThrow(
+      /^intermediateCertificate: got one issued by ".*Test Root CA", but it must be issued by rootCertificate, ".*Other Root CA"$/,
+    );
+  });
+
+  test.each([
+    ['nothing', '', /^rootCertificate: has no "-----BEGIN CERTIFICATE-----" in it/],
+    [
+      'a broken certificate',
+      '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+      /certificate 1 cannot be read/,
+    ],
+    [
+      'a private key',
+      '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----',
+      /^rootCertificate: contains a private key/,
+    ],
+  ])('is refused when its root is %s, without a word of what was given', (_what, rootCertificate, message) => {
+    const attempt = () => Pki.existing({ rootCertificate, intermediateCertificate: intermediate });
+    expect(attempt).toThrow(message);
+    expect(attempt).not.toThrow(/c2VjcmV0|AAAA/);
+  });
+
+  describe('of a CA that lives elsewhere', () => {
+    const elsewhere = (props: object = {}) =>
+      synth((chart) => {
+        const ca = StepCa.fromUrl(chart, 'ca', { url: 'https://ca.example.com', rootCertificate: root, ...props });
+        new AutocertWebhook(chart, 'autocert', { ca });
+      });
+
+    test('is used by webhook and signer, and no CA is run', () => {
+      const manifests = elsewhere({ provisioner: 'k8s', passwordSecret: 'k8s-password' });
+      expect(listed(manifests)).not.toContain('StatefulSet/ca');
+      expect(listed(manifests)).not.toContain('Service/ca');
+      for (const name of ['autocert-config', 'autocert-signer-config']) {
+        expect(configOf(manifests, name, 'config.json')).toMatchObject({
+          caUrl: 'https://ca.example.com',
+          provisioner: 'k8s',
+        });
+      }
+      expect(find(manifests, 'ConfigMap', 'ca-certs').data).toEqual({ 'root_ca.crt': root });
+      const { caBundle } = find(manifests, 'MutatingWebhookConfiguration').webhooks[0].clientConfig;
+      expect(Buffer.from(caBundle, 'base64').toString()).toBe(root);
+    });
+
+    test.each([
+      [
+        'url',
+        { url: 'http://ca.example.com' },
+        /^url: got "http:\/\/ca.example.com", but it takes the base of an HTTPS URL/,
+      ],
+      ['url', { url: 'https://ca.example.com/path' }, /^url: got .* but it takes the base/],
+      ['url', { url: 'ca.example.com' }, /^url: got .* but it takes the base/],
+      ['rootCertificate', { rootCertificate: 'x' }, /^rootCertificate: has no/],
+      ['passwordSecret', { passwordSecret: 'No Name' }, /^passwordSecret: got "No Name"/],
+      ['provisioner', { provisioner: ' ' }, /^provisioner: got " "/],
+    ])('is refused when %s is wrong: %j', (_prop, props, message) => expect(() => elsewhere(props)).toThrow(message));
+  });
+});
+
+describe('StepCa refuses', () => {
+  test.each<[string, StepCaProps, RegExp]>([
+    [
+      'replicas without a shared database',
+      { replicas: 2 },
+      /^replicas: got 2, but this database works with 1 only; set database to/,
+    ],
+    ['no replicas', { replicas: 0 }, /^replicas: got 0, but it takes a whole number of at least 1$/],
+    ['half a replica', { replicas: 1.5 }, /^replicas: got 1.5/],
+    [
+      'a default lifetime beyond the longest',
+      { defaultDuration: Duration.hours(2), maxDuration: Duration.hours(1) },
+      /^defaultDuration: got "2h", but it must not exceed maxDuration, 1h$/,
+    ],
+    [
+      'a shortest lifetime beyond the default',
+      { minDuration: Duration.days(2) },
+      /^minDuration: got "48h", but it must not exceed defaultDuration, 24h$/,
+    ],
+    [
+      'a lifetime of nothing',
+      { minDuration: Duration.seconds(0) },
+      /^minDuration: got .* whole seconds, and more than none$/,
+    ],
+    ['a lifetime of half a second', { minDuration: Duration.millis(500) }, /^minDuration: got .* whole seconds/],
+    ['an image with a space', { image: 'step ca' }, /^image: got "step ca", but it takes an image reference/],
+    ['an empty image', { autocertImage: '' }, /^autocertImage: got "", but it takes an image reference/],
+    [
+      'an unknown pull policy',
+      { imagePullPolicy: 'Sometimes' as 'Always' },
+      /^imagePullPolicy: got "Sometimes", but it takes "Always" or/,
+    ],
+    ['a namespace in upper case', { namespace: 'Step' }, /^namespace: got "Step", but it takes lower-case letters/],
+    [
+      'a cluster domain with a dot at its end',
+      { clusterDomain: 'cluster.local.' },
+      /^clusterDomain: got "cluster.local."/,
+    ],
+    [
+      'a DNS name with a wildcard',
+      { dnsNames: ['ok.example.com', '*.example.com'] },
+      /^dnsNames\[1\]: got "\*.example.com"/,
+    ],
+    ['a federated root that is none', { federatedRoots: ['x'] }, /^federatedRoots\[0\]: has no/],
+    [
+      'a quantity that is none',
+      { resources: { requests: { memory: '64 MB' }, limits: {} } },
+      /^resources.requests.memory: got "64 MB", but it takes a quantity/,
+    ],
+  ])('%s', (_what, props, message) => expect(making(props)).toThrow(message));
+
+  test.each([
+    ['a name of a PKI that breaks lines', () => Pki.inCluster({ name: 'a\nb' }), /^name: got "a\\nb"/],
+    ['a Secret that cannot exist', () => CaDatabase.mysql({ dataSourceSecret: '' }), /^dataSourceSecret: got ""/],
+    [
+      'a database that cannot exist',
+      () => CaDatabase.postgresql({ dataSourceSecret: 'x', database: 'a;b' }),
+      /^database: got "a;b"/,
+    ],
+    [
+      'a storage class that cannot exist',
+      () => CaDatabase.persistent({ storageClass: 'A B' }),
+      /^storageClass: got "A B"/,
+    ],
+  ])('%s', (_what, attempt, message) => expect(attempt).toThrow(message));
+});

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
+import { buildInto } from '../../scripts/build.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+/** What an empty cdk8s app has installed besides us. */
+const PEERS = Object.keys(packageJson.peerDependencies);
+
+/** An app in TypeScript; `@ts-expect-error` proves that the types are there at all. */
+const APP = `
+import { App, Chart, Duration } from 'cdk8s';
+import { AutocertNamespace, AutocertWebhook, StepCa, type IStepCa } from 'cdk8s-autocert';
+const app = new App();
+const chart = new Chart(app, 'autocert');
+const ca: IStepCa = new StepCa(chart, 'ca', { maxDuration: Duration.days(7) });
+const webhook = new AutocertWebhook(chart, 'autocert', { ca });
+new AutocertNamespace(chart, 'shop', { webhook, name: 'shop', allowedNames: ['*.shop.example.com'] });
+// @ts-expect-error: a URL is a text
+const url: number = ca.url;
+process.stdout.write(app.synthYaml());
+`;
+
+describe('the packed tarball', () => {
+  let folder: string;
+  let app: string;
+  let packed: readonly string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'autocert-package-'));
+    // Packed apart from the working copy, in whose build/ others may be at work.
+    const source = join(folder, 'source');
+    await mkdir(source);
+    for (const name of ['package.json', 'dist', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
+      await cp(join(ROOT, name), join(source, name), { recursive: true });
+    }
+    await buildInto(join(source, 'build'));
+    const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--offline'], { cwd: source });
+    const [{ filename, files }] = JSON.parse(stdout);
+    packed = files.map(({ path }: { path: string }) => path);
+
+    app = join(folder, 'app');
+    const installed = join(app, 'node_modules/cdk8s-autocert');
+    await mkdir(installed, { recursive: true });
+    await run('tar', ['-xzf', join(source, filename), '-C', installed, '--strip-components=1']);
+    for (const name of [...PEERS, 'typescript', '@types']) {
+      await symlink(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
+    }
+    await writeFile(join(app, 'package.json'), '{}');
+    await writeFile(join(app, 'app.mts'), APP);
+    await writeFile(join(app, 'app.cts'), APP);
+  }, 120_000);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const node = (...args: string[]) =>
+    run(process.execPath, args, { cwd: app, env: { ...process.env, NODE_OPTIONS: '' } });
+
+  test('has the constructs, their types, the program and the manifests, and no source or test', () => {
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'build/agent.cjs',
+        'build/autocert.cjs',
+        'build/constructs.cjs',
+        'build/package/constructs/index.d.ts',
+        'dist/0000-step-ca.k8s.yaml',
+      ]),
+    );
+    const strange = packed.filter(
+      (path) => !/^(build|dist)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+    );
+    expect(strange).toEqual([]);
+    expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  });
+
+  test('needs nothing but its peers', async () => {
+    const names = await readdir(join(app, 'node_modules'));
+    expect(names.sort()).toEqual(['@types', 'cdk8s', 'cdk8s-autocert', 'cdk8s-plus-27', 'constructs', 'typescript']);
+    expect(packageJson).not.toHaveProperty('dependencies');
+  });
+
+  test.each(['import', 'require'])('synthesizes in an empty cdk8s app by %s', async (way) => {
+    const names = 'App, Chart';
+    const ours = 'StepCa, AutocertWebhook';
+    const load = {
+      import: `import { ${names} } from 'cdk8s'; import { ${ours} } from 'cdk8s-autocert';`,
+      require: `const { ${names} } = require('cdk8s'); const { ${ours} } = require('cdk8s-autocert');`,
+    }[way];
+    const build = `const app = new App(); const chart = new Chart(app, 'autocert');
+      new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') }); process.stdout.write(app.synthYaml());`;
+    const file = way === 'import' ? 'plain.mjs' : 'plain.cjs';
+    await writeFile(join(app, file), `${load}\n${build}`);
+    const { stdout } = await node(file);
+    expect(stdout).toContain('kind: StatefulSet');
+    expect(stdout).toContain(`image: autocert:${packageJson.version}`);
+  });
+
+  test('synthesizes in an app written in TypeScript', async () => {
+    const { stdout } = await node('app.mts');
+    expect(stdout).toContain('*.shop.example.com');
+  });
+
+  test.each([
+    ['an ES module', 'app.mts', ['--module', 'nodenext']],
+    ['CommonJS', 'app.cts', ['--module', 'nodenext']],
+    ['an app that is bundled', 'app.mts', ['--module', 'esnext', '--moduleResolution', 'bundler']],
+  ])('has types that fit %s', async (_what, file, options) => {
+    const tsc = join(dirname(join(ROOT, 'node_modules/typescript/package.json')), 'bin/tsc');
+    const strict = ['--noEmit', '--strict', '--types', 'node', '--target', 'es2022'];
+    await expect(node(tsc, ...strict, ...options, file)).resolves.toMatchObject({ stdout: '' });
+  });
+
+  test('has a program that runs', async () => {
+    const { stdout } = await run(join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs'), ['--help']);
+    expect(stdout).toContain('Usage: autocert');
+  });
+});
