@@ -1,5 +1,5 @@
 /**
- * How {@link file://./kubernetes.ts} talks on the wire: one exchange, bounded answers, lines of a watch, errors.
+ * How the client in `kubernetes.ts` talks on the wire: one exchange, bounded answers, lines of a watch, errors.
  * @module
  */
 import http from 'node:http';
