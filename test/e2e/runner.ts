@@ -22,7 +22,7 @@ export interface RunnerPorts {
 export function select(steps: readonly Step[], only: readonly string[]): Step[] {
   if (only.length === 0) return [...steps];
   const chosen = (step: Step) =>
-    only.some((word) => step.id === word || step.id.startsWith(`${word}.`) || step.name.includes(word));
+    only.some((word) => `${step.id}.`.startsWith(`${word}.`) || (/[a-z]/i.test(word) && step.name.includes(word)));
   const last = steps.findLastIndex(chosen);
   if (last < 0) throw new Error(`no step is called ${only.map((word) => JSON.stringify(word)).join(', ')}; see --list`);
   return steps.slice(0, last + 1).filter((step) => step.base === true || chosen(step));

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { type Image, writeImages } from '../../../scripts/docker-archive.ts';
 import { autocertImage, buildBundles, defaultTag, nodeLayer } from '../../../scripts/image.ts';
 import { baseFiles, copyOf, folder, link, program, textFile } from '../../../scripts/root-files.ts';
@@ -86,6 +87,7 @@ async function alpineFiles(): Promise<TarEntry[]> {
     copyOf(busybox(), '/bin/busybox', 0o755),
     ...applets.map((name) => link(`/bin/${name}`, '/bin/busybox')),
     ...program(curl, '/usr/bin/curl'),
+    textFile('/etc/ssl/certs/ca-certificates.crt', rootCertificates.join('\n')), // the public ones
     textFile('/sbin/apk', '#!/bin/sh\necho "OK: $* (in this image already)"\n', 0o755),
     folder('/root', 0o700),
   ];

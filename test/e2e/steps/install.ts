@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
 import type { Context, Step } from '../context.ts';
 import { isReady, type Kubectl, type KubernetesObject } from '../kubectl.ts';
-import { run, waitFor } from '../shell.ts';
+import { run, tryRun, waitFor } from '../shell.ts';
 import { testPod } from '../workloads.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -122,23 +122,29 @@ export function installSteps(context: Context): Step[] {
 }
 
 /** Steps 2.x and 3.x. */
-export function recoverySteps({ kubectl, step, scratch }: Context): Step[] {
+export function recoverySteps({ kubectl }: Context): Step[] {
   return [
     {
       id: '2.1',
-      name: 'the passwords of the provisioners are in their Secrets and open the keys',
+      name: "both passwords are in their Secrets, and the CA's opens the keys of root and intermediate",
       run: async () => {
-        const json = await decoded(kubectl, PkiObject.provisioners, PkiFile.provisioners);
-        const provisioners = JSON.parse(json) as readonly { name: string; encryptedKey: string }[];
-        const secrets = { admin: PkiObject.caPassword, autocert: PkiObject.autocertPassword };
-        for (const [name, secret] of Object.entries(secrets)) {
-          const password = await decoded(kubectl, secret, PkiFile.password);
-          assert(password.length >= 16, `${secret} has ${password.length} characters`);
-          const encryptedKey = provisioners.find((one) => one.name === name)?.encryptedKey ?? '';
-          const file = join(scratch, `${name}.password`);
-          await run(['tee', file], { input: password });
-          const key = await run([step, 'crypto', 'jwe', 'decrypt', '--password-file', file], { input: encryptedKey });
-          assert.equal((JSON.parse(key) as { kty: string }).kty, 'EC');
+        const [ca, autocert] = await Promise.all(
+          [PkiObject.caPassword, PkiObject.autocertPassword].map((name) => decoded(kubectl, name, PkiFile.password)),
+        );
+        assert(ca && autocert && Math.min(ca.length, autocert.length) >= 24 && ca !== autocert);
+        const keys = [
+          [PkiObject.rootKey, PkiFile.rootKey],
+          [PkiObject.intermediateKey, PkiFile.intermediateKey],
+        ] as const;
+        for (const [secret, key] of keys) {
+          const pem = await decoded(kubectl, secret, key);
+          const open = ['openssl', 'pkey', '-passin', 'env:CA_PASSWORD', '-noout', '-text'];
+          assert.match(await run(open, { input: pem, env: { CA_PASSWORD: ca } }), /P-256/);
+          assert.notEqual(
+            (await tryRun(open, { input: pem, env: { CA_PASSWORD: autocert } })).code,
+            0,
+            'another password',
+          );
         }
       },
     },

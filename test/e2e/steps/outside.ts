@@ -11,13 +11,19 @@ import { background, type Result, run, tryRun, waitFor } from '../shell.ts';
 
 const CA_URL = 'https://127.0.0.1:4443';
 const NAME = 'snarf.local.dev';
+const PASSWORDS = { admin: PkiObject.caPassword, autocert: PkiObject.autocertPassword };
 const HELLO = 'hello-mtls.default.svc.cluster.local';
 
 /** Steps 6.x. */
 export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): Step[] {
   const file = (name: string) => join(scratch, name);
   const withRoot = ['--ca-url', CA_URL, '--root', file('root.crt')];
-  const asAdmin = ['--provisioner', 'admin', '--provisioner-password-file', file('admin.password')];
+  const as = (provisioner: string) => [
+    '--provisioner',
+    provisioner,
+    '--provisioner-password-file',
+    file(`${provisioner}.password`),
+  ];
   const ca = (args: readonly string[]): Promise<Result> =>
     tryRun(inNetwork([step, 'ca', ...args]), { cwd: scratch, env: { STEPPATH: file('steppath') } });
 
@@ -39,15 +45,25 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
       id: '6.1',
       name: 'port-forward, step ca root by fingerprint, step ca certificate with the admin password',
       run: async () => {
-        const password = ['-n', 'step', 'get', 'secret', PkiObject.caPassword, '-o', 'jsonpath={.data.password}'];
-        writeFileSync(file('admin.password'), Buffer.from(await kubectl.run(password), 'base64'));
+        for (const [provisioner, secret] of Object.entries(PASSWORDS)) {
+          const password = await kubectl.run([
+            '-n',
+            'step',
+            'get',
+            'secret',
+            secret,
+            '-o',
+            'jsonpath={.data.password}',
+          ]);
+          writeFileSync(file(`${provisioner}.password`), Buffer.from(password, 'base64'));
+        }
         const [pod] = await kubectl.pods('step', 'app=ca');
         const root = `${STEP_PATH}/certs/root_ca.crt`;
         const inCa = ['-n', 'step', 'exec', pod?.metadata.name ?? '', '--', 'step', 'certificate', 'fingerprint', root];
         const fingerprint = (await kubectl.run(inCa)).trim();
         await forwarded(async () => {
           succeeded(await ca(['root', file('root.crt'), '--ca-url', CA_URL, '--fingerprint', fingerprint]));
-          succeeded(await ca(['certificate', NAME, file('snarf.crt'), file('snarf.key'), ...withRoot, ...asAdmin]));
+          succeeded(await ca(['certificate', NAME, file('snarf.crt'), file('snarf.key'), ...withRoot, ...as('admin')]));
           const wrong = await ca(['root', file('none.crt'), '--ca-url', CA_URL, '--fingerprint', '0'.repeat(64)]);
           assert.notEqual(wrong.code, 0, 'another fingerprint is refused');
         });
@@ -61,8 +77,9 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
       name: 'step ca token makes a token that gives one certificate, once, for its name only',
       run: () =>
         forwarded(async () => {
-          const minted = await ca(['token', NAME, ...withRoot, ...asAdmin]);
+          const minted = await ca(['token', NAME, ...withRoot, ...as('admin')]);
           succeeded(minted);
+          succeeded(await ca(['token', NAME, ...withRoot, ...as('autocert')]));
           const token = ['--token', minted.stdout.trim()];
           const other = await ca([
             'certificate',

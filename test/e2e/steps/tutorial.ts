@@ -80,7 +80,7 @@ export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step
         const inspect = ['step', 'certificate', 'inspect', site];
         const shown = await kubectl.exec(NAMESPACE, name, ContainerName.renewer, inspect);
         for (const part of [
-          /Issuer: CN=Autocert Intermediate CA/,
+          /Issuer: .*CN=Autocert Intermediate CA/,
           /Subject: CN=sleep\.default\.svc\.cluster\.local/,
           /DNS:sleep\.default\.svc\.cluster\.local/,
           /X509v3 Step Provisioner:\s+Type: JWK\s+Name: autocert\s+CredentialID: \S+/,
