@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiObject, App, Chart, Duration, JsonPatch, Size } from 'cdk8s';
+import { parse } from 'yaml';
+import * as ours from '../../../constructs/index.ts';
+import { createAuthorities } from '../../support/authorities.ts';
+import { find, type Manifest } from '../../support/manifests.ts';
+
+const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/constructs.md'), 'utf8');
+
+/** Code of the guide with the YAML after it, if there is any before the next code. */
+const EXAMPLES = [...GUIDE.matchAll(/```ts\n(?<code>[\s\S]*?)```(?:\n\n```yaml\n(?<yaml>[\s\S]*?)```)?/g)].map(
+  ({ groups }) => ({ code: groups?.code ?? '', yaml: groups?.yaml }),
+);
+
+describe('docs/constructs.md', () => {
+  let certificates: { rootCertificate: string; intermediateCertificate: string };
+  beforeAll(async () => {
+    const { root, intermediate } = await createAuthorities();
+    certificates = { rootCertificate: root, intermediateCertificate: intermediate };
+  });
+
+  function manifestsOf(code: string): readonly Manifest[] {
+    const chart = new Chart(new App(), 'guide');
+    const names = { ApiObject, Duration, JsonPatch, Size, ...ours, ...certificates, chart };
+    new Function(...Object.keys(names), code)(...Object.values(names));
+    return chart.toJson();
+  }
+
+  test('has examples', () => {
+    expect(EXAMPLES.length).toBeGreaterThan(8);
+    expect(EXAMPLES.filter(({ yaml }) => yaml !== undefined).length).toBeGreaterThan(5);
+  });
+
+  test.each(EXAMPLES)('has an example that makes what it says: $code', ({ code, yaml }) => {
+    const manifests = manifestsOf(code);
+    expect(manifests.length).toBeGreaterThan(0);
+    if (yaml === undefined) return;
+    const { data, ...said } = parse(yaml);
+    const made = find(manifests, said.kind, said.metadata.name);
+    expect(made).toMatchObject(said);
+    for (const [file, part] of Object.entries<string>(data ?? {})) {
+      const squeezed = (text = '') => text.replaceAll(/\s+/g, '');
+      expect(squeezed(made.data?.[file])).toContain(squeezed(part));
+    }
+  });
+
+  test.each(['StepCaProps', 'AutocertWebhookProps', 'AutocertNamespaceProps', 'NamespaceRules', 'StepCaFromUrlProps'])(
+    'has every prop of %s in its tables',
+    (name) => {
+      const files = ['step-ca', 'autocert-webhook', 'autocert-namespace', 'imported-step-ca'];
+      const sources = files.map((file) =>
+        readFileSync(join(import.meta.dirname, `../../../constructs/${file}.ts`), 'utf8'),
+      );
+      const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`).exec(sources.join('\n')) ?? [];
+      const props = [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, prop]) => prop);
+      expect(props.length).toBeGreaterThan(0);
+      expect(props.filter((prop) => !new RegExp(`^\\|[^|]*\`${prop}\``, 'm').test(GUIDE))).toEqual([]);
+    },
+  );
+});
