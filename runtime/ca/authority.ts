@@ -6,15 +6,8 @@ import { X509Certificate } from 'node:crypto';
 import { describeCertificate } from '../lib/certificate-description.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { type JwkProvisioner, type TokenClaims, verifyToken } from '../lib/one-time-token.ts';
-import {
-  type CertificateRequest,
-  createLeaf,
-  type Issuer,
-  readCertificateRequest,
-  renewLeaf,
-  type SanList,
-  splitSans,
-} from '../lib/x509.ts';
+import { type SanList, splitSans } from '../lib/sans.ts';
+import { type CertificateRequest, createLeaf, type Issuer, readCertificateRequest, renewLeaf } from '../lib/x509.ts';
 import type { Ledger } from './ledger.ts';
 import { BACKDATE_MS, type Claims, overrideClaims, validityFor } from './lifetimes.ts';
 import { badRequest, forbidden, Refusal, unauthorized } from './refusal.ts';

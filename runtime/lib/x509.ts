@@ -5,7 +5,6 @@
  */
 import 'reflect-metadata'; // @peculiar/x509 does not load without it
 import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
-import { isIP, SocketAddress } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -25,6 +24,8 @@ import {
 import { encode, integer, sequence } from './der.ts';
 import { AutocertError } from './errors.ts';
 import { STEP_PROVISIONER_OID } from './extension-description.ts';
+import { signatureOf, weaknessOf } from './key-algorithms.ts';
+import { type SanList, splitSans } from './sans.ts';
 
 /** A certificate that signs others, with its private key. */
 export interface Issuer {
@@ -78,14 +79,6 @@ export interface CertificateRequest {
   readonly fingerprint: string;
 }
 
-/** Subject alternative names by kind, in canonical form. */
-export interface SanList {
-  readonly dns: readonly string[];
-  readonly email: readonly string[];
-  readonly ip: readonly string[];
-  readonly url: readonly string[];
-}
-
 const OID = {
   subjectKeyIdentifier: '2.5.29.14',
   subjectAlternativeName: '2.5.29.17',
@@ -97,8 +90,6 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** step-ca's number for provisioners of type JWK. */
 const JWK_TYPE = 1n;
 const MAX_REQUEST_LENGTH = 32_768;
-const MIN_RSA_BITS = 2048;
-const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 
 /** A root or intermediate certificate, PEM. */
 export async function createAuthority(options: AuthorityOptions): Promise<string> {
@@ -174,42 +165,16 @@ export async function readCertificateRequest(pem: string): Promise<CertificateRe
   const request = parseRequest(pem);
   const verified = await request.verify().catch(() => false);
   if (!verified) throw badRequest('its signature does not verify');
+  const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' });
+  const weakness = weaknessOf(publicKey);
+  if (weakness) throw badRequest(weakness);
   const names = request.getExtension(OID.subjectAlternativeName) as SubjectAlternativeNameExtension | null;
   return {
-    publicKey: strongKey(createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' })),
+    publicKey,
     commonName: request.subjectName.getField('CN')[0] ?? '',
     sans: splitSans(names?.names.items.map(({ value }) => value) ?? []),
     fingerprint: createHash('sha256').update(Buffer.from(request.rawData)).digest('base64url'),
   };
-}
-
-/**
- * Sorts names by kind as step-ca does: an IP address, a URI with a scheme, an email address, else a DNS name.
- * @throws AutocertError `INVALID_INPUT` for what no certificate can hold.
- */
-export function splitSans(sans: readonly string[]): SanList {
-  const list = { dns: [] as string[], email: [] as string[], ip: [] as string[], url: [] as string[] };
-  for (const san of sans) {
-    if (!/^[\x21-\x7e]+$/.test(san)) {
-      throw new AutocertError(
-        'INVALID_INPUT',
-        `name ${JSON.stringify(san.slice(0, 256))} has to be printable ASCII without spaces; write international domain names as A-labels (xn--…)`,
-      );
-    }
-    list[kindOf(san)].push(isIP(san) ? canonicalIp(san) : san);
-  }
-  return list;
-}
-
-function kindOf(san: string): keyof SanList {
-  if (isIP(san)) return 'ip';
-  if (/^[a-z][a-z0-9+.-]*:/i.test(san)) return 'url';
-  return san.includes('@') ? 'email' : 'dns';
-}
-
-/** One text for each address, so that texts can be compared: `::1`, never `0:0::1`. */
-function canonicalIp(address: string): string {
-  return isIP(address) === 4 ? address : new SocketAddress({ address, family: 'ipv6' }).address;
 }
 
 /** In the order in which Go, and so step-ca, writes them. */
@@ -263,23 +228,6 @@ async function certificate(parts: Parts): Promise<string> {
 
 const wholeSeconds = (date: Date) => new Date(Math.floor(+date / 1000) * 1000);
 
-const EC_SIGNATURES: Readonly<Record<string, { namedCurve: string; hash: string }>> = {
-  prime256v1: { namedCurve: 'P-256', hash: 'SHA-256' },
-  secp384r1: { namedCurve: 'P-384', hash: 'SHA-384' },
-  secp521r1: { namedCurve: 'P-521', hash: 'SHA-512' },
-};
-
-/** How a CA's key signs. */
-function signatureOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) {
-  const ec = EC_SIGNATURES[asymmetricKeyDetails?.namedCurve ?? ''];
-  if (ec) return { algorithm: { name: 'ECDSA', namedCurve: ec.namedCurve }, hash: ec.hash };
-  if (asymmetricKeyType === 'ed25519') return { algorithm: { name: 'Ed25519' }, hash: 'SHA-512' };
-  if (asymmetricKeyType === 'rsa') {
-    return { algorithm: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, hash: 'SHA-256' };
-  }
-  throw new AutocertError('INVALID_CONFIG', `a CA key of type ${asymmetricKeyType} is not supported; use EC P-256`);
-}
-
 function spkiOf(key: KeyObject): Bytes {
   return new Uint8Array((key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' }));
 }
@@ -299,22 +247,6 @@ function parseRequest(pem: string): Pkcs10CertificateRequest {
     return new Pkcs10CertificateRequest(pem);
   } catch (cause) {
     throw badRequest('not PKCS#10', cause);
-  }
-}
-
-function strongKey(key: KeyObject): KeyObject {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'ec':
-      if (CURVES.includes(namedCurve)) return key;
-      throw badRequest(`its key is on curve ${namedCurve}; use P-256`);
-    case 'rsa':
-      if (modulusLength >= MIN_RSA_BITS) return key;
-      throw badRequest(`its RSA key has ${modulusLength} bits; use ${MIN_RSA_BITS} or more`);
-    case 'ed25519':
-      return key;
-    default:
-      throw badRequest(`its key is of type ${key.asymmetricKeyType}; use EC P-256`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { verifyChain } from '../../../runtime/lib/certificate.ts';
 import { createKeyAndRequest } from '../../../runtime/lib/csr.ts';
+import { splitSans } from '../../../runtime/lib/sans.ts';
 import {
   createAuthority,
   createLeaf,
@@ -8,7 +9,6 @@ import {
   type LeafOptions,
   readCertificateRequest,
   renewLeaf,
-  splitSans,
 } from '../../../runtime/lib/x509.ts';
 import { requestWithNames } from '../../support/certificate-requests.ts';
 
