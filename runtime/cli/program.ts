@@ -99,7 +99,7 @@ function addPki(program: Command): void {
     .command('init')
     .description('make in the cluster what is missing of the PKI; what exists is never overwritten')
     .option('--namespace <name>', 'namespace of the CA', 'step')
-    .option('--webhook <name>', 'MutatingWebhookConfiguration whose caBundle to set', 'autocert')
+    .option('--webhook <name>', 'MutatingWebhookConfiguration whose caBundle to set; absent: none')
     .option('--ca-name <name>', 'organization and first word of the common names', 'Autocert')
     .action(async (options) => (await import('./pki.ts')).initInCluster(options));
   pki

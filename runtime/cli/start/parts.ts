@@ -3,12 +3,13 @@
  * @module
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Provisioner, type WebhookConfig, WebhookPath } from '../../contract.ts';
 import { CaClient } from '../../lib/ca-client.ts';
 import { createKeyAndRequest } from '../../lib/csr.ts';
-import { httpsJson } from '../../lib/https.ts';
+import { AutocertError } from '../../lib/errors.ts';
 import { TokenSigner } from '../../lib/one-time-token.ts';
 import { type InitializedPki, initPki } from '../../pki/files.ts';
 import { StandInApiServer } from './api-server.ts';
@@ -20,6 +21,8 @@ export const LIFETIMES = { default: '24h', min: '5s', max: '24h' } as const;
 const HOST = '127.0.0.1';
 /** Milliseconds between two looks at a part that starts. */
 const POLL = 25;
+/** Milliseconds that a part gets to become ready. */
+const PATIENCE = 30_000;
 
 /** Where things are, and what starts processes. */
 export interface Workshop {
@@ -42,16 +45,31 @@ function freePort(): Promise<number> {
 }
 
 /** Asks again until it succeeds. Whoever waits races it against the part's end. */
-async function until(check: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function until(what: string, check: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + PATIENCE;
   for (;;) {
     signal.throwIfAborted();
     try {
       await check();
       return;
-    } catch {
+    } catch (error) {
+      if (Date.now() > deadline) {
+        throw new AutocertError('UNAVAILABLE', `${what} is not ready after ${PATIENCE / 1000} s`, { cause: error });
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL));
     }
   }
+}
+
+/** Resolves when the URL answers 200; what it answers is text, as for kubelet's probes. */
+function answersOk(url: string, ca: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    get(url, { ca, agent: false }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve();
+      else reject(new Error(`${url} answers ${response.statusCode}`));
+    }).on('error', reject);
+  });
 }
 
 /** Root, intermediate, provisioners, and the CA's configuration for a free port. */
@@ -73,7 +91,7 @@ export async function makePki({ dir }: Workshop): Promise<InitializedPki> {
 export async function startCa({ processes, program, signal }: Workshop, pki: InitializedPki): Promise<CaClient> {
   void processes.node('ca', [program, 'ca', '--config', pki.configFile, '--password-file', pki.caPasswordFile]);
   const client = new CaClient({ url: pki.caUrl, roots: [pki.pki.rootPem] });
-  await until(() => client.health(), signal);
+  await until('the CA', () => client.health(), signal);
   return client;
 }
 
@@ -138,10 +156,7 @@ export async function startWebhook(workshop: Workshop, pki: InitializedPki, kube
   const file = join(dir, 'webhook.json');
   writeFileSync(file, JSON.stringify(config, null, 2));
   void processes.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfig } });
-  await until(async () => {
-    const { status } = await httpsJson({ url: `${url}${WebhookPath.readyz}`, ca: pki.pki.rootPem });
-    if (status !== 200) throw new Error(`readyz answers ${status}`);
-  }, signal);
+  await until('the webhook', () => answersOk(`${url}${WebhookPath.readyz}`, pki.pki.rootPem), signal);
   return url;
 }
 

@@ -42,8 +42,9 @@ export async function goTheWay(
   screen: Screen,
   { file, once }: { readonly file: string; readonly once: boolean },
 ): Promise<Outcome> {
+  const pod = readPod(file); // first, for a wrong file should not have to wait for all the rest
   const place = await setUp(workshop, screen);
-  await firstCertificate(place, file);
+  await firstCertificate(place, file, pod);
   return renewUnderTraffic(place, workshop, once);
 }
 
@@ -82,9 +83,8 @@ async function inject({ pki, webhookUrl, addPod }: Place, pod: Pod): Promise<Pod
   return injected;
 }
 
-async function firstCertificate(place: Place, file: string): Promise<void> {
+async function firstCertificate(place: Place, file: string, pod: Pod): Promise<void> {
   const { screen, kubelet } = place;
-  const pod = readPod(file);
   const injected = await screen.step('admission', async () => {
     const value = await inject(place, pod);
     const name = pod.metadata.annotations?.[Annotation.name];
@@ -164,7 +164,7 @@ async function renewUnderTraffic(
           notAfter: new Date(validTo).toISOString(),
           ...counts,
         });
-        if (once && renewed.size === Object.keys(dirs).length) afterNextGreetings(traffic, signal).then(resolve);
+        if (once && renewed.size === Object.keys(dirs).length) void afterNextGreetings(traffic, signal).then(resolve);
       });
     }
   });

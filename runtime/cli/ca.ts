@@ -1,0 +1,25 @@
+/**
+ * `autocert ca`: the embedded CA.
+ * @module
+ */
+import { createCa } from '../ca/ca.ts';
+import { readCaSettings } from '../ca/config.ts';
+import { jsonLog } from '../lib/log.ts';
+
+/** Flags of `autocert ca`. */
+export interface RunCaOptions {
+  /** `ca.json`. */
+  readonly config: string;
+  /** File with the password of the intermediate key. */
+  readonly passwordFile: string;
+}
+
+/** Serves until `stop` aborts. */
+export async function runCa({ config, passwordFile }: RunCaOptions, stop: AbortSignal): Promise<void> {
+  const log = jsonLog({ name: 'ca' });
+  const { host, port, ...options } = readCaSettings(config, passwordFile);
+  const ca = await createCa({ ...options, log });
+  log.info({ url: await ca.listen({ host, port }) }, 'listening');
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+  await ca.close();
+}

@@ -1,0 +1,96 @@
+/** `autocert start`, run as its users run it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  /** Resolves when a line with this text has been printed. */
+  printed(text: string): Promise<void>;
+  readonly exitCode: Promise<number | null>;
+}
+
+function start(...args: string[]): Run {
+  const child = spawn(process.execPath, ['runtime/cli/main.ts', 'start', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      for (const [text, resolve] of waiting) if (line.includes(text)) resolve();
+    });
+  }
+  const printed = (text: string) =>
+    new Promise<void>((resolve) => {
+      if (lines.some((line) => line.includes(text))) resolve();
+      else waiting.set(text, resolve);
+    });
+  const exitCode = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { child, lines, printed, exitCode };
+}
+
+const folderIn = (lines: readonly string[]) => /\/\S*autocert-start-\w+/.exec(lines.join('\n'))?.[0] ?? '';
+
+/** Processes that name the folder in their command line. */
+const processesOf = (folder: string) =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+    } catch {
+      return false; // it has ended
+    }
+  });
+
+describe('autocert start', () => {
+  test('goes the whole way once: first certificate within 15 seconds, renewals without a failed request', async () => {
+    const run = start('--once', '--json');
+    expect(await run.exitCode).toBe(0);
+    const facts = run.lines.map((line) => JSON.parse(line));
+    const steps = facts.filter(({ step }) => step);
+    expect(steps.map(({ step }) => step)).toEqual([
+      'PKI',
+      'CA',
+      'API server',
+      'webhook',
+      'admission',
+      'agent',
+      'inspect',
+      'hello-mtls',
+    ]);
+    expect(steps.find(({ step }) => step === 'agent').files).toEqual(['root.crt', 'site.crt', 'site.key']);
+    expect(steps.find(({ step }) => step === 'inspect').text).toContain('Subject: CN=sleep.default.svc.cluster.local');
+    const renewals = facts.filter(({ event }) => event === 'renewal');
+    expect(new Set(renewals.map(({ who }) => who))).toEqual(new Set(['server', 'client']));
+    const done = facts.at(-1);
+    expect(done).toMatchObject({ event: 'done', traffic: { failures: 0 } });
+    expect(done.traffic.greetings).toBeGreaterThan(20);
+  }, 60_000);
+
+  test('cleans up on Ctrl-C: no process, no file, exit code 0', async () => {
+    const run = start();
+    await run.printed('hello-mtls');
+    const folder = folderIn(run.lines);
+    expect(processesOf(folder)).not.toHaveLength(0);
+    run.child.kill('SIGINT');
+    expect(await run.exitCode).toBe(0);
+    expect(existsSync(folder)).toBe(false);
+    expect(processesOf(folder)).toHaveLength(0);
+  }, 60_000);
+
+  test("repeats the webhook's words when it denies the pod", async () => {
+    const run = start('test/fixtures/denied-pod.yaml', '--once');
+    expect(await run.exitCode).toBe(1);
+    const shown = run.lines.join('\n');
+    expect(shown).toContain('"db.production.svc" is not a name that pods of namespace "default" may have');
+    expect(shown).not.toMatch(/^\s+at /m);
+  }, 60_000);
+
+  test('says what is wrong with a file that holds no pod', async () => {
+    const run = start('package.json');
+    expect(await run.exitCode).toBe(2);
+    expect(run.lines.join('\n')).toContain('"package.json" holds no pod: want a manifest of');
+  }, 60_000);
+});
