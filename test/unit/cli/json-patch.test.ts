@@ -35,6 +35,16 @@ describe('applying a JSON Patch (RFC 6902)', () => {
   });
 
   test('says which path has no parent', () => {
-    expect(() => applyPatch({}, [{ op: 'add', path: '/spec/volumes', value: [] }])).toThrow('"/spec/volumes"');
+    expect(() => applyPatch({}, [{ op: 'add', path: '/spec/volumes', value: [] }])).toThrow('/spec/volumes');
+  });
+
+  test.each([
+    ['an index beyond the end', { op: 'add', path: '/list/3', value: 0 }],
+    ['an index that is no number', { op: 'add', path: '/list/x', value: 0 }],
+    ['replacing what is not there', { op: 'replace', path: '/none', value: 0 }],
+    ['removing what is not there', { op: 'remove', path: '/list/2' }],
+    ['an operation that the webhook never sends', { op: 'move', path: '/list/0' }],
+  ])('refuses %s, as the API server does', (_, operation) => {
+    expect(() => applyPatch({ list: [1, 2] }, [operation])).toThrow('JSON Patch');
   });
 });

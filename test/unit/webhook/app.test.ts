@@ -1,3 +1,4 @@
+import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import type { Log } from '../../../runtime/lib/log.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
@@ -5,7 +6,6 @@ import { Secret } from '../../../runtime/lib/secret.ts';
 import { buildApp, type WebhookDeps } from '../../../runtime/webhook/app.ts';
 import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { TokenEndpoint } from '../../../runtime/webhook/token-endpoint.ts';
-import { applyPatch } from '../../support/json-patch.ts';
 import { reviewOf, sleepPod, webhookConfig } from '../../support/reviews.ts';
 
 const ONE_TIME = 'eyJhbGciOi.one.time';

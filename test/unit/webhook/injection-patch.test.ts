@@ -1,7 +1,7 @@
+import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
 import type { CertificateSpec } from '../../../runtime/lib/pod-certificate.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { Pod, PodSpec } from '../../../runtime/webhook/pod.ts';
-import { applyPatch } from '../../support/json-patch.ts';
 import { sleepPod, webhookConfig } from '../../support/reviews.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes out is looked at as the JSON it is

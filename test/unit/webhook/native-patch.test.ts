@@ -1,7 +1,7 @@
+import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
 import type { CertificateSpec } from '../../../runtime/lib/pod-certificate.ts';
 import { nativeObstacle, nativePatch } from '../../../runtime/webhook/native-patch.ts';
 import type { PodSpec } from '../../../runtime/webhook/pod.ts';
-import { applyPatch } from '../../support/json-patch.ts';
 import { sleepPod } from '../../support/reviews.ts';
 
 const HOUR = 3_600_000;

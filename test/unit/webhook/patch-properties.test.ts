@@ -1,10 +1,10 @@
 import fc from 'fast-check';
+import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
 import { CERTIFICATE_DIR } from '../../../runtime/contract.ts';
 import { admit } from '../../../runtime/webhook/admission.ts';
 import type { Capabilities } from '../../../runtime/webhook/capabilities.ts';
 import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import { podProblem } from '../../../runtime/webhook/pod.ts';
-import { applyPatch } from '../../support/json-patch.ts';
 import { annotations } from '../../support/pods.ts';
 import { reviewOf, webhookConfig } from '../../support/reviews.ts';
 
