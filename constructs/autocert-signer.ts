@@ -85,7 +85,12 @@ const RULES: readonly k8s.PolicyRule[] = [
   { apiGroups: CERTIFICATES, resources: ['podcertificaterequests/status'], verbs: ['update'] },
   // Two rights that the API server asks for beyond those on the objects: to answer for this signer, and to publish its roots.
   { apiGroups: CERTIFICATES, resources: ['signers'], resourceNames: [SIGNER_NAME], verbs: ['sign', 'attest'] },
-  { apiGroups: CERTIFICATES, resources: ['clustertrustbundles'], verbs: ['create'] },
-  { apiGroups: CERTIFICATES, resources: ['clustertrustbundles'], resourceNames: [TRUST_BUNDLE_NAME], verbs: ['patch'] },
+  {
+    apiGroups: CERTIFICATES,
+    resources: ['clustertrustbundles'],
+    resourceNames: [TRUST_BUNDLE_NAME],
+    // It applies, so the name is known before the object is, and even `create` can be tied to it.
+    verbs: ['create', 'patch'],
+  },
   { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
 ];

@@ -2,62 +2,47 @@
  * What gives annotated pods their certificates.
  * @module
  */
-import { Duration } from 'cdk8s';
-import { k8s } from 'cdk8s-plus-27';
+import type { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import {
-  CONTAINER_PORT,
-  type Delivery,
-  type NamespacePolicy,
-  type PolicyConfig,
-  type SidecarStyle,
-  type WebhookConfig,
-  WebhookPath,
-} from '../runtime/contract.ts';
+import type { Delivery, NamespacePolicy, PolicyConfig, SidecarStyle } from '../runtime/contract.ts';
 import { checkAllowedName } from './allowed-name.ts';
 import { AutocertSigner } from './autocert-signer.ts';
 import type { IStepCa } from './i-step-ca.ts';
-import { addInjectionWebhook } from './injection-webhook.ts';
+import { InjectionPolicy } from './injection-policy.ts';
 import { goLifetimes } from './lifetimes.ts';
-import { metadata } from './objects.ts';
 import {
-  type ContainerImage,
   type ContainerResources,
   checkedImage,
-  checkResources,
   DEFAULT_IMAGE,
   type ImagePullPolicy,
   type SchedulingProps,
   scheduling,
 } from './pods.ts';
-import { addProgram, caConfig } from './program.ts';
-import { checkName, checkOneOf, checkOrder, checkReplicas, goDuration, refuse, shownDuration } from './validation.ts';
-
-/** Name of every object, and the label `app` of the pods. */
-const NAME = 'autocert';
-
-const WEBHOOK_RESOURCES: ContainerResources = {
-  // Node idles at about 60 MiB with the webhook loaded; a thousand admissions a second stay under 120.
-  requests: { cpu: '50m', memory: '80Mi' },
-  limits: { cpu: '2', memory: '256Mi' },
-};
+import { checkName, checkOneOf, checkOrder, checkReplicas, goDuration, refuse } from './validation.ts';
+import { ValidationPolicy } from './validation-policy.ts';
+import { addWebhookServer } from './webhook-server.ts';
 
 const SIGNER_RESOURCES: ContainerResources = {
   requests: { cpu: '20m', memory: '80Mi' },
   limits: { cpu: '2', memory: '256Mi' },
 };
 
-const AGENT_RESOURCES: ContainerResources = {
-  // A bare Node holds 45 MiB, half of it shared with the other agents of the node. CPU is used for a tenth of a second
-  // at start and at each renewal; half a CPU does not slow that down noticeably, and namespaces with a quota count it.
-  requests: { cpu: '10m', memory: '64Mi' },
-  limits: { cpu: '500m', memory: '128Mi' },
-};
-
 /** Properties of {@link AutocertWebhook}. */
 export interface AutocertWebhookProps extends SchedulingProps {
   /** CA that signs; the webhook runs in its namespace. */
   readonly ca: IStepCa;
+  /**
+   * What injects: `webhook`, which serves every cluster and every pod, or `policy`, a MutatingAdmissionPolicy that the API
+   * server evaluates itself (Kubernetes 1.37 and later). With `policy` nothing runs in the path of pod creation, and there
+   * is only native delivery: pods that ask for what it cannot do are refused. Props of webhook and agents are refused then.
+   * @default 'webhook'
+   */
+  readonly injector?: Injector;
+  /**
+   * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses wrong annotations at `kubectl apply` of the
+   * Deployment, StatefulSet, DaemonSet, Job or CronJob, before a pod is made of it. @default true
+   */
+  readonly workloadPolicy?: boolean;
   /** Number of webhook pods. @default 2 */
   readonly replicas?: number;
   /** Image with our programs; pods get their agent from it too. @default - `autocert:` and the version of this package */
@@ -87,6 +72,19 @@ export interface AutocertWebhookProps extends SchedulingProps {
   /** CPU and memory of a signer pod. @default - requests 20m and 80Mi, at most 2 CPU and 256Mi */
   readonly signerResources?: ContainerResources;
 }
+
+/** What injects; see {@link AutocertWebhookProps.injector}. */
+export type Injector = 'webhook' | 'policy';
+
+/** Props that say nothing where no webhook and no agent runs. */
+const WEBHOOK_PROPS = [
+  'replicas',
+  'resources',
+  'failurePolicy',
+  'timeout',
+  'sidecar',
+  'agentResources',
+] as const satisfies readonly (keyof AutocertWebhookProps)[];
 
 /** What {@link AutocertWebhook.addNamespace} takes. */
 export interface NamespaceRules {
@@ -121,35 +119,19 @@ export class AutocertWebhook extends Construct {
     // The CA's namespace comes first, whichever charts the two are in.
     this.node.addDependency(props.ca);
     const image = checkedImage('image', props.image ?? DEFAULT_IMAGE, props.imagePullPolicy);
-    const config = webhookConfig(props, image);
-
-    addProgram(this, {
-      ...scheduling(props),
-      name: NAME,
-      subcommand: 'webhook',
-      ca: props.ca,
-      config: () => ({ ...this.policy(), ...config }) satisfies WebhookConfig,
-      configMap: `${NAME}-config`,
-      image,
-      replicas: checkReplicas('replicas', props.replicas ?? 2),
-      resources: { prop: 'resources', values: props.resources ?? WEBHOOK_RESOURCES },
-      port: { name: 'https', number: CONTAINER_PORT, scheme: 'HTTPS' },
-      healthz: WebhookPath.healthz,
-      readyz: WebhookPath.readyz,
-      rules: RULES,
-    });
-    new k8s.KubeService(this, 'Service', {
-      metadata: metadata(NAME, props.ca.namespace, { app: NAME }),
-      spec: {
-        selector: { app: NAME },
-        ports: [{ name: 'https', port: 443, targetPort: k8s.IntOrString.fromNumber(CONTAINER_PORT) }],
-      },
-    });
-    this.#addInjector(props);
+    const known = { policy: () => this.policy(), excludedNamespaces: () => this.excludedNamespaces };
+    const policyInjector = checkOneOf('injector', props.injector ?? 'webhook', ['webhook', 'policy']) === 'policy';
+    if (policyInjector) {
+      refuseWebhookProps(props);
+      new InjectionPolicy(this, 'Resource', known);
+    } else {
+      addWebhookServer(this, props, { image, ...known });
+    }
+    if (props.workloadPolicy ?? true) new ValidationPolicy(this, 'Validation', { ...known, policyInjector });
     new AutocertSigner(this, 'Signer', {
       ...scheduling(props),
       ca: props.ca,
-      policy: () => this.policy(),
+      policy: known.policy,
       image,
       replicas: checkReplicas('signerReplicas', props.signerReplicas ?? 2),
       resources: props.signerResources ?? SIGNER_RESOURCES,
@@ -191,41 +173,18 @@ export class AutocertWebhook extends Construct {
       namespaces: Object.fromEntries(namespaces),
     };
   }
+}
 
-  #addInjector(props: AutocertWebhookProps): void {
-    const caBundle = this.ca.caBundleFor(NAME);
-    addInjectionWebhook(this, {
-      name: NAME,
-      namespace: this.ca.namespace,
-      ...(caBundle && { caBundle }),
-      failurePolicy: checkOneOf('failurePolicy', props.failurePolicy ?? 'Fail', ['Fail', 'Ignore']),
-      timeoutSeconds: checkTimeout(props.timeout ?? Duration.seconds(5)),
-      excludedNamespaces: () => this.excludedNamespaces,
-    });
+/** Without a webhook the validating policy is what judges pods, so it cannot be left out. */
+function refuseWebhookProps(props: AutocertWebhookProps): void {
+  for (const prop of WEBHOOK_PROPS) {
+    if (props[prop] !== undefined)
+      refuse(prop, props[prop], 'with injector "policy" there is neither webhook nor agent');
   }
-}
-
-/** What the webhook asks of the API server, and no more: who sent a token, which pod that is, and where it runs. */
-const RULES: readonly k8s.PolicyRule[] = [
-  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
-];
-
-function webhookConfig(props: AutocertWebhookProps, image: ContainerImage): Omit<WebhookConfig, keyof PolicyConfig> {
-  const host = `${NAME}.${props.ca.namespace}`;
-  return {
-    ...caConfig(props.ca),
-    autocertUrl: `https://${host}.svc`,
-    servingNames: [`${host}.svc`, `${host}.svc.${props.ca.clusterDomain}`, host],
-    port: CONTAINER_PORT,
-    agent: { ...image, resources: checkResources('agentResources', props.agentResources ?? AGENT_RESOURCES) },
-    delivery: checkOneOf('delivery', props.delivery ?? 'auto', ['auto', 'native', 'sidecar']),
-    sidecar: checkOneOf('sidecar', props.sidecar ?? 'auto', ['auto', 'native', 'classic']),
-  };
-}
-
-function checkTimeout(timeout: Duration): number {
-  const seconds = timeout.toMilliseconds() / 1000;
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 30) return seconds;
-  return refuse('timeout', shownDuration(timeout), 'it takes 1 to 30 whole seconds');
+  if (props.delivery === 'sidecar') {
+    refuse('delivery', props.delivery, 'with injector "policy" there is native delivery only');
+  }
+  if (props.workloadPolicy === false) {
+    refuse('workloadPolicy', false, 'with injector "policy" it is what judges pods');
+  }
 }

@@ -31,7 +31,13 @@ describe('AutocertWebhook', () => {
   });
 
   test('gives a namespace to every object but those of the cluster', () => {
-    const clusterScoped = ['ClusterRole', 'ClusterRoleBinding', 'MutatingWebhookConfiguration'];
+    const clusterScoped = [
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'MutatingWebhookConfiguration',
+      'ValidatingAdmissionPolicy',
+      'ValidatingAdmissionPolicyBinding',
+    ];
     for (const { kind, metadata } of manifests) {
       expect(metadata.namespace).toBe(clusterScoped.includes(kind) ? undefined : 'step');
     }
@@ -60,12 +66,11 @@ describe('AutocertWebhook', () => {
         resourceNames: ['autocert.step.sm/workload'],
         verbs: ['sign', 'attest'],
       },
-      { apiGroups: certificates, resources: ['clustertrustbundles'], verbs: ['create'] },
       {
         apiGroups: certificates,
         resources: ['clustertrustbundles'],
         resourceNames: ['autocert.step.sm:workload:root'],
-        verbs: ['patch'],
+        verbs: ['create', 'patch'],
       },
       { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
     ]);
@@ -281,6 +286,56 @@ describe('AutocertWebhook', () => {
   });
 });
 
+describe('AutocertWebhook, injector "policy"', () => {
+  const manifests = made({ injector: 'policy' });
+
+  test('has no webhook: nothing of it runs, is registered or has rights', () => {
+    expect(listed(manifests).filter((name) => /\/autocert(-config)?$/.test(name))).toEqual([
+      'MutatingAdmissionPolicy/autocert',
+      'MutatingAdmissionPolicyBinding/autocert',
+      'ValidatingAdmissionPolicy/autocert',
+      'ValidatingAdmissionPolicyBinding/autocert',
+    ]);
+    expect(JSON.stringify(manifests)).not.toContain('tokenreviews');
+  });
+
+  test('has the signer', () => {
+    expect(find(manifests, 'Deployment').metadata.name).toBe('autocert-signer');
+  });
+
+  test('has a PKI Job that may not touch any webhook', () => {
+    const all = synth((chart) => {
+      new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+    });
+    expect(JSON.stringify(all)).not.toContain('mutatingwebhookconfigurations');
+  });
+
+  test('knows the rules of every namespace, and leaves the excluded ones alone', () => {
+    const chart = new Chart(new App(), 'test');
+    const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+    webhook.addNamespace('shop', { allowedNames: ['*.shop.example.com'] });
+    webhook.excludeNamespace('backup');
+    for (const kind of ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy']) {
+      const { spec } = find(chart.toJson(), kind);
+      const { values } = spec.matchConstraints.namespaceSelector.matchExpressions[0];
+      expect(values).toEqual(['backup', 'kube-system', 'step']);
+      if (kind.startsWith('Validating')) expect(JSON.stringify(spec.variables)).toContain('shop\\\\\\\\.example');
+    }
+  });
+
+  test('is the construct whose MutatingAdmissionPolicy the escape hatch finds', () => {
+    const chart = new Chart(new App(), 'test');
+    const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+    ApiObject.of(webhook).addJsonPatch(JsonPatch.replace('/spec/failurePolicy', 'Ignore'));
+    expect(find(chart.toJson(), 'MutatingAdmissionPolicy').spec.failurePolicy).toBe('Ignore');
+  });
+});
+
+test('AutocertWebhook judges no Deployments where the cluster has no validating policies', () => {
+  expect(listed(made()).join()).toContain('ValidatingAdmissionPolicy/autocert');
+  expect(listed(made({ workloadPolicy: false })).join()).not.toContain('ValidatingAdmissionPolicy');
+});
+
 describe('AutocertWebhook refuses', () => {
   test.each<[string, Props, RegExp]>([
     [
@@ -301,6 +356,22 @@ describe('AutocertWebhook refuses', () => {
       { delivery: 'pigeon' as 'auto' },
       /^delivery: got "pigeon", but it takes "auto" or "native" or "sidecar"$/,
     ],
+    [
+      'an unknown injector',
+      { injector: 'needle' as 'policy' },
+      /^injector: got "needle", but it takes "webhook" or "policy"$/,
+    ],
+    [
+      'props of the webhook where there is none',
+      { injector: 'policy', replicas: 3 },
+      /^replicas: got 3, but with injector "policy" there is neither webhook nor agent$/,
+    ],
+    [
+      'sidecars where there is no webhook',
+      { injector: 'policy', delivery: 'sidecar' },
+      /^delivery: got "sidecar", but/,
+    ],
+    ['pods that nobody judges', { injector: 'policy', workloadPolicy: false }, /^workloadPolicy: got false, but/],
     ['an unknown shape of sidecars', { sidecar: 'round' as 'auto' }, /^sidecar: got "round"/],
     ['an image that is none', { image: 'Autocert latest' }, /^image: got "Autocert latest"/],
     ['a namespace that cannot exist', { excludedNamespaces: ['a.b'] }, /^excludedNamespaces: got "a.b"/],
