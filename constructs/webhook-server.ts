@@ -7,7 +7,7 @@ import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { CONTAINER_PORT, type PolicyConfig, type WebhookConfig, WebhookPath } from '../runtime/contract.ts';
 import type { AutocertWebhookProps } from './autocert-webhook.ts';
-import { addInjectionWebhook, type InjectionWebhookProps } from './injection-webhook.ts';
+import { addInjectionWebhook, type InjectionWebhookInput } from './injection-webhook.ts';
 import { metadata } from './objects.ts';
 import { type ContainerImage, type ContainerResources, checkResources, scheduling } from './pods.ts';
 import { addProgram, caConfig, type ProgramInput } from './program.ts';
@@ -73,7 +73,7 @@ export function addWebhookServer(scope: Construct, props: AutocertWebhookProps, 
     },
   });
   const caBundle = ca.caBundleFor(NAME);
-  const registration: InjectionWebhookProps = {
+  const registration: InjectionWebhookInput = {
     name: NAME,
     namespace: ca.namespace,
     ...(caBundle && { caBundle }),
