@@ -56,11 +56,11 @@ export interface ElectionOptions {
   readonly namespace: string;
   readonly name: string;
   readonly identity: string;
-  /** How long a Lease holds without a sign of life. @default 6000 */
+  /** How long a Lease holds without a sign of life. @default 5000 */
   readonly leaseMs?: number;
-  /** How often the leader renews it and a follower looks at it. @default 1500 */
+  /** How often the leader renews it and a follower looks at it. @default 1000 */
   readonly intervalMs?: number;
-  /** How long a leader that cannot renew stays in office; must be shorter than `leaseMs`. @default 4000 */
+  /** How long a leader that cannot renew stays in office; must be shorter than `leaseMs`. @default 3500 */
   readonly deadlineMs?: number;
 }
 
@@ -107,7 +107,7 @@ export async function leadWhenElected(
   lead: (signal: AbortSignal) => Promise<void>,
   stop: AbortSignal,
 ): Promise<void> {
-  const { leaseMs = 6000, intervalMs = 1500, deadlineMs = 4000, identity } = options;
+  const { leaseMs = 5000, intervalMs = 1000, deadlineMs = 3500, identity } = options;
   let observation: Observation = { lease: undefined, since: ports.now() };
 
   /** `true`: the Lease is ours; `false`: another's; `undefined`: the question could not be answered. */

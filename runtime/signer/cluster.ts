@@ -19,7 +19,7 @@ const WATCH_SECONDS = 240;
 const NAMESPACE_CACHE_MS = 10_000;
 const MAX_CACHED_NAMESPACES = 5000;
 /** A call of the election must not take longer: a leader that cannot renew has to know in time. */
-const LEASE_TIMEOUT_MS = 2000;
+const LEASE_TIMEOUT_MS = 1500;
 
 interface RequestList {
   readonly items: readonly PodCertificateRequest[];

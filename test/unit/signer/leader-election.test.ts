@@ -133,7 +133,7 @@ describe('replicas', () => {
     await Promise.all(replicas.map(({ ended }) => ended));
   });
 
-  test('hand over within two seconds when the leader is told to stop', async () => {
+  test('hand over within a second or so when the leader is told to stop', async () => {
     const api = server();
     const first = replica('a', api);
     await jest.advanceTimersByTimeAsync(100);
@@ -143,7 +143,7 @@ describe('replicas', () => {
     await jest.advanceTimersByTimeAsync(10);
     await first.ended;
     expect(api.state.lease?.spec?.holderIdentity).toBe('');
-    await jest.advanceTimersByTimeAsync(2000);
+    await jest.advanceTimersByTimeAsync(1000);
     expect(second.leading).toBe(true);
     second.stop();
     await jest.advanceTimersByTimeAsync(10);
@@ -157,7 +157,7 @@ describe('replicas', () => {
     const second = replica('b', api);
     await jest.advanceTimersByTimeAsync(3000);
     api.state.cutOff.add('a');
-    for (let step = 0; step < 100; step += 1) {
+    for (let step = 0; step < 65; step += 1) {
       await jest.advanceTimersByTimeAsync(100);
       expect(first.leading && second.leading).toBe(false);
     }
@@ -188,7 +188,7 @@ describe('replicas', () => {
     only.failing = true;
     await jest.advanceTimersByTimeAsync(10_000);
     expect(only.terms).toBeGreaterThan(2);
-    expect(only.terms).toBeLessThan(9);
+    expect(only.terms).toBeLessThan(12);
     only.stop();
     await jest.advanceTimersByTimeAsync(10);
     await only.ended;
