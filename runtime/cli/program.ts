@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import { stopSignal } from '../lib/stop-signal.ts';
 import { fingerprintFile, inspectFile } from './inspect.ts';
 
@@ -11,11 +12,12 @@ import { fingerprintFile, inspectFile } from './inspect.ts';
 export function buildProgram(): Command {
   const program = new Command('autocert')
     .description('TLS certificates for annotated Kubernetes pods, renewed.')
+    .version(packageJson.version, '--version', 'show the version')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 what was asked is wrong.')
     .showHelpAfterError('(autocert --help shows how)')
     .exitOverride(exitWithUsage);
   addInit(program);
-  addCertificateCommands(program);
+  addCertificateCommands(program, ['text', 'json']);
   addParts(program);
   addPki(program);
   addStart(program);
@@ -28,7 +30,8 @@ export function buildStepProgram(): Command {
   const program = new Command('step')
     .description('The part of the step command line that the autocert image has.')
     .exitOverride(exitWithUsage);
-  addCertificateCommands(program.command('certificate').description('look at certificates'));
+  // not JSON: step's has another shape than ours
+  addCertificateCommands(program.command('certificate').description('look at certificates'), ['text']);
   return program;
 }
 
@@ -37,11 +40,11 @@ function exitWithUsage(error: { readonly exitCode: number }): never {
   process.exit(error.exitCode === 0 ? 0 : 2);
 }
 
-function addCertificateCommands(parent: Command): void {
+function addCertificateCommands(parent: Command, formats: readonly string[]): void {
   parent
     .command('inspect <file>')
     .description('show a certificate, as `step certificate inspect` does')
-    .addOption(new Option('--format <format>', 'how').choices(['text', 'json']).default('text'))
+    .addOption(new Option('--format <format>', 'how').choices(formats).default('text'))
     .option('--short', 'the gist in a few lines', false)
     .option('--bundle', 'every certificate of the file, not only the first', false)
     .action((file: string, options) => {
