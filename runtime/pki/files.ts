@@ -38,6 +38,8 @@ export interface PkiFolder {
   readonly configFile: string;
   /** For `step`: URL, fingerprint and root of the CA. */
   readonly defaultsFile: string;
+  /** The provisioners by themselves, for the Secret `ca-provisioners` of a cluster that is to run on this PKI. */
+  readonly provisionersFile: string;
   /** There only with `passwordFiles`. */
   readonly caPasswordFile: string;
   readonly autocertPasswordFile: string;
@@ -59,6 +61,7 @@ export function pkiFolder(dir: string): PkiFolder {
     intermediateKeyFile: at('secrets', PkiFile.intermediateKey),
     configFile: at('config', 'ca.json'),
     defaultsFile: at('config', 'defaults.json'),
+    provisionersFile: at('config', PkiFile.provisioners),
     caPasswordFile: at('secrets', 'ca_password'),
     autocertPasswordFile: at('secrets', 'autocert_password'),
   };
@@ -98,6 +101,7 @@ export async function initPki(options: InitPkiOptions): Promise<InitializedPki> 
     root: files.rootFile,
   };
   writeNew(files.defaultsFile, json(defaults), 0o644);
+  writeNew(files.provisionersFile, json(pki.provisioners), 0o644);
   // Last, because a CA that finds its configuration may rely on all the rest.
   const template = configTemplate(files, {
     dnsNames,
