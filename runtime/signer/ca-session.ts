@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import type { CaConfig } from '../contract.ts';
 import { CaClient } from '../lib/ca-client.ts';
 import { fingerprintOf, splitPem } from '../lib/certificate.ts';
-import { AutocertError } from '../lib/errors.ts';
-import { type JwkProvisioner, TokenSigner } from '../lib/one-time-token.ts';
+import type { TokenSigner } from '../lib/one-time-token.ts';
+import { ProvisionerKey } from '../lib/provisioner.ts';
 import { Secret } from '../lib/secret.ts';
 
 /** What is needed of an opened session; a test gives its own. */
@@ -101,25 +101,15 @@ export class CaSession {
   }
 }
 
-/** Opens a session from the files of `config`. `UNAVAILABLE` when the CA does not answer. */
-export async function openCa(config: CaConfig, extraRoots: readonly string[]): Promise<OpenSession> {
-  const pinned = splitPem(await readFile(config.rootFile, 'utf8'));
-  const roots = unique([...pinned, ...extraRoots]);
-  const ca = new CaClient({ url: config.caUrl, roots });
-  const provisioner = await findProvisioner(ca, config.provisioner);
-  const password = new Secret((await readFile(config.provisionerPasswordFile, 'utf8')).trimEnd());
-  return { ca, tokens: await TokenSigner.open(provisioner, password) };
-}
-
-async function findProvisioner(ca: CaClient, name: string): Promise<JwkProvisioner> {
-  const provisioners = await ca.provisioners();
-  const provisioner = provisioners.find((candidate) => candidate.name === name);
-  if (provisioner) return provisioner;
-  const names = provisioners.map((candidate) => JSON.stringify(candidate.name)).join(', ');
-  throw new AutocertError(
-    'INVALID_CONFIG',
-    `provisioner: the CA has no JWK provisioner ${JSON.stringify(name)}, it has ${names || 'none'}`,
-  );
+/** What opens sessions from the files of `config`; the key is opened again only when it is another. */
+export function caOpener(config: CaConfig): (extraRoots: readonly string[]) => Promise<OpenSession> {
+  const key = new ProvisionerKey();
+  return async (extraRoots) => {
+    const pinned = splitPem(await readFile(config.rootFile, 'utf8'));
+    const ca = new CaClient({ url: config.caUrl, roots: unique([...pinned, ...extraRoots]) });
+    const password = new Secret((await readFile(config.provisionerPasswordFile, 'utf8')).trimEnd());
+    return { ca, tokens: await key.refresh(ca, config.provisioner, password) };
+  };
 }
 
 function fingerprints(roots: readonly string[]): ReadonlySet<string> {

@@ -16,7 +16,7 @@ import type { Log } from '../lib/log.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
 import { Answerer } from './answer-request.ts';
-import { CaSession, openCa } from './ca-session.ts';
+import { CaSession, caOpener } from './ca-session.ts';
 import * as cluster from './cluster.ts';
 import { serveHealth } from './health-server.ts';
 import { lead } from './lead.ts';
@@ -79,7 +79,7 @@ async function elected(
   log: Log,
   metrics: SignerMetrics,
 ): Promise<void> {
-  const session = new CaSession((extraRoots) => openCa(config, extraRoots));
+  const session = new CaSession(caOpener(config));
   const answerer = new Answerer(config, {
     readPod: (namespace, name) => cluster.readPod(api, namespace, name),
     namespaceEnabled: cluster.namespaceLabels(api),

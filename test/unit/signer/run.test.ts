@@ -1,0 +1,158 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { SignerConfig } from '../../../runtime/contract.ts';
+import { splitPem } from '../../../runtime/lib/certificate.ts';
+import { KubernetesApi } from '../../../runtime/lib/kubernetes.ts';
+import { signUntil } from '../../../runtime/signer/run.ts';
+import { startTestCa, type TestCa } from '../../support/embedded-ca.ts';
+import { FakeApiServer } from './fake-api-server.ts';
+import { POLICY, podOf, requestOf } from './fixtures.ts';
+
+let ca: TestCa;
+let server: FakeApiServer;
+let api: KubernetesApi;
+let folder: string;
+const running: { stop: AbortController; ended: Promise<void> }[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'autocert-signer-'));
+  ca = await startTestCa();
+  server = new FakeApiServer();
+  api = new KubernetesApi({ server: await server.listen(), headers: () => ({}) });
+});
+
+afterEach(async () => {
+  for (const { stop } of running) stop.abort();
+  await Promise.all(running.splice(0).map(({ ended }) => ended));
+  await server.close();
+  await ca.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Starts one replica; its log's messages, and the port of its health server once that is known. */
+function startSigner() {
+  const rootFile = join(folder, 'root.crt');
+  const provisionerPasswordFile = join(folder, 'password');
+  writeFileSync(rootFile, ca.pki.rootPem);
+  writeFileSync(provisionerPasswordFile, `${ca.pki.autocertPassword.reveal()}\n`);
+  const config: SignerConfig = {
+    ...POLICY,
+    maxDuration: '24h',
+    caUrl: ca.url,
+    rootFile,
+    provisioner: 'autocert',
+    provisionerPasswordFile,
+    lease: { namespace: 'step', name: 'autocert-signer' },
+    port: 0,
+  };
+  const lines: { message: string; fields: object }[] = [];
+  const note = (fields: object, message: string) => void lines.push({ fields, message });
+  const stop = new AbortController();
+  const ended = signUntil(stop.signal, config, api, { info: note, warn: note, error: note });
+  running.push({ stop, ended });
+  const get = async (path: string) => {
+    const port = await until(() => lines.find(({ message }) => message === 'listening')?.fields as { port?: number });
+    const answer = await fetch(`http://127.0.0.1:${port.port}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  };
+  return { lines, get, stop: () => stop.abort(), ended };
+}
+
+/** Waits until there is something. */
+async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    await pause(5);
+  }
+}
+
+const answered = (name: string) => until(() => server.status(name));
+
+test("a request gets the pod's certificate, which leads to the root in the trust bundle", async () => {
+  startSigner();
+  server.add(requestOf(), podOf());
+  const status = await answered('req-request-1');
+  expect(status.conditions).toMatchObject([{ type: 'Issued', status: 'True' }]);
+  const [leaf, intermediate] = splitPem(status.certificateChain ?? '').map((pem) => new X509Certificate(pem));
+  expect(leaf?.subjectAltName).toBe('DNS:cart.shop.svc');
+  expect(leaf?.verify(intermediate?.publicKey as never)).toBe(true);
+  const [bundle] = await until(() => (server.bundles.length > 0 ? server.bundles : undefined));
+  const { trustBundle } = (bundle as { spec: { trustBundle: string } }).spec;
+  expect(intermediate?.verify(new X509Certificate(trustBundle).publicKey)).toBe(true);
+});
+
+test('what the policy refuses is denied, and the log says which pod and why', async () => {
+  const { lines } = startSigner();
+  server.add(requestOf(), podOf({ 'autocert.step.sm/name': 'autocert.step.svc' }));
+  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Denied', reason: 'NotAllowed' }]);
+  const line = await until(() => lines.find(({ message }) => message === 'request denied'));
+  expect(line.fields).toMatchObject({ namespace: 'shop', pod: 'cart', reason: 'NotAllowed' });
+});
+
+test('answers what was there before it started, and nothing twice', async () => {
+  for (let pod = 0; pod < 50; pod += 1) {
+    server.add(requestOf({ podName: `cart-${pod}`, podUID: `pod-${pod}` }, `r${pod}`), {
+      ...podOf(),
+      metadata: { uid: `pod-${pod}`, annotations: { 'autocert.step.sm/name': `cart-${pod}.shop.svc` } },
+    });
+  }
+  const { lines, get } = startSigner();
+  for (let pod = 0; pod < 50; pod += 1) await answered(`req-r${pod}`);
+  await until(() => lines.filter(({ message }) => message === 'certificate issued').length === 50);
+  expect((await get('/metrics')).text).toContain('autocert_signer_attempts_total{result="issued"} 50');
+});
+
+test('waits for a CA that restarts, and does not hold it against the pod', async () => {
+  const { lines } = startSigner();
+  server.add(requestOf(), podOf());
+  await answered('req-request-1');
+  const restarted = ca.restart();
+  server.add(requestOf({}, 'request-2'), podOf());
+  await restarted;
+  expect((await answered('req-request-2')).conditions).toMatchObject([{ type: 'Issued' }]);
+  expect(lines.map(({ message }) => message)).not.toContain('request failed');
+});
+
+test('asks the API server for what its RBAC allows, and nothing else', async () => {
+  startSigner();
+  server.add(requestOf(), podOf());
+  await answered('req-request-1');
+  await until(() => server.bundles.length > 0);
+  expect([...server.calls].sort()).toEqual([
+    'create leases',
+    'get leases',
+    'get namespaces',
+    'get pods',
+    'list podcertificaterequests',
+    'patch clustertrustbundles',
+    'update podcertificaterequests/status',
+    'watch podcertificaterequests',
+  ]);
+});
+
+test('hands over to the next replica when it is told to stop', async () => {
+  const first = startSigner();
+  await until(() => server.leader);
+  const second = startSigner();
+  expect(await until(async () => (await second.get('/readyz')).status === 200)).toBe(true);
+  first.stop();
+  await first.ended;
+  expect(server.leader).toBe('');
+  server.add(requestOf(), podOf());
+  await answered('req-request-1');
+  expect(second.lines.map(({ message }) => message)).toContain('certificate issued');
+});
+
+test('is ready and idle on a cluster without pod certificates', async () => {
+  server.podCertificates = false;
+  const { get, lines } = startSigner();
+  await until(() => lines.some(({ message }) => message.startsWith('idle')));
+  expect(await get('/readyz')).toEqual({ status: 200, text: 'ok\n' });
+  expect((await get('/healthz')).status).toBe(200);
+  expect((await get('/nothing')).status).toBe(404);
+  expect(server.leader).toBeUndefined();
+});
