@@ -144,7 +144,8 @@ test('hands over to the next replica when it is told to stop', async () => {
   expect(server.leader).toBe('');
   server.add(requestOf(), podOf());
   await answered('req-request-1');
-  expect(second.lines.map(({ message }) => message)).toContain('certificate issued');
+  // The line follows the status.
+  await until(() => second.lines.some(({ message }) => message === 'certificate issued'));
 });
 
 test('is ready and idle on a cluster without pod certificates', async () => {
