@@ -7,7 +7,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildBundles } from '../../scripts/image.ts';
+import { cleanUp } from './clean-up.ts';
 import { footprint, leftovers } from './cluster/footprint.ts';
+import { writeProjectImages } from './cluster/images.ts';
 import { removeOldNodes, removeOwnNode } from './cluster/node.ts';
 import { ensurePackages, which } from './cluster/packages.ts';
 import { ensureKubernetes, ensurePrograms } from './cluster/programs.ts';
@@ -24,6 +27,7 @@ const { values: options } = parseArgs({
     keep: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
+    images: { type: 'string' },
     down: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -32,6 +36,7 @@ const { values: options } = parseArgs({
 const HELP = `npm run e2e [-- options]
   --only WORD   only the steps whose number or name has WORD, and those they rest upon; may be repeated
   --keep        leave the node up and print how to reach it
+  --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps
 K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that cluster instead of a node of its own.`;
@@ -62,12 +67,14 @@ async function main(): Promise<number> {
         .join('\n'),
     );
   if (options.down) return say(`${await removeOldNodes(true)} node(s) taken down`);
-  const scratch = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
-  try {
-    return process.env.KUBECONFIG ? await onTheirCluster(scratch) : await onOurNode(scratch);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
+  if (options.images !== undefined) {
+    await buildBundles();
+    await writeProjectImages(options.images);
+    return say(options.images);
   }
+  const scratch = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
+  process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  return process.env.KUBECONFIG ? onTheirCluster(scratch) : onOurNode(scratch);
 }
 
 async function onOurNode(scratch: string): Promise<number> {
@@ -81,6 +88,7 @@ async function onOurNode(scratch: string): Promise<number> {
   await ensurePackages(note);
   await ensurePrograms(note);
   await ensureKubernetes(note);
+  await buildBundles();
   const removed = await removeOldNodes(false);
   if (removed > 0) note(`took down what ${removed} earlier run(s) had left`);
   const before = await footprint();
@@ -111,7 +119,6 @@ async function onOurNode(scratch: string): Promise<number> {
 }
 
 async function onTheirCluster(scratch: string): Promise<number> {
-  onInterrupt(async () => undefined);
   const file = which('kubectl');
   if (file === undefined) throw new Error('kubectl is not on PATH');
   const kubectl = new Kubectl([file]);
@@ -123,7 +130,14 @@ async function onTheirCluster(scratch: string): Promise<number> {
     return 1;
   }
   await ensurePrograms(note, ['step']);
-  return test({ kubectl, ownNode: false, inNetwork: (argv) => [...argv], scratch });
+  note('the nodes must have the images of npm run e2e -- --images FILE (with kind: kind load image-archive FILE)');
+  const end = async () => (options.keep ? undefined : cleanUp({ kubectl, scratch }));
+  onInterrupt(end);
+  try {
+    return await test({ kubectl, ownNode: false, inNetwork: (argv) => [...argv], scratch });
+  } finally {
+    await end();
+  }
 }
 
 /** Runs the chosen steps; returns the exit code. */

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type Image, writeImages } from '../../../scripts/docker-archive.ts';
-import { autocertImage, buildBundles, defaultTag, nodeLayer } from '../../../scripts/image.ts';
+import { autocertImage, defaultTag, nodeLayer } from '../../../scripts/image.ts';
 import { baseFiles, copyOf, folder, link, program, textFile } from '../../../scripts/root-files.ts';
 import type { TarEntry } from '../../../scripts/tar.ts';
 import { run } from '../shell.ts';
@@ -20,9 +20,8 @@ const EXAMPLES = join(ROOT, 'examples/hello-mtls');
 /** Version of step-ca that the manifests name. */
 export const STEP_CA_IMAGE = 'docker.io/smallstep/step-ca:0.30.2';
 
-/** Writes the image of this repository and those of the hello-mtls examples into one archive. */
+/** Writes the image of this repository, from the bundles that were built before, and those of the hello-mtls examples into one archive. */
 export async function writeProjectImages(file: string): Promise<void> {
-  await buildBundles();
   const node = nodeLayer();
   const shell = await alpineFiles();
   const example = (name: string, files: readonly string[], command: readonly string[]): Image => ({

@@ -25,8 +25,8 @@ const PKI_OBJECTS = [
 ];
 
 /** Folder of the manifests that this run synthesized and applied. */
-export function manifestsOf(context: Context): string {
-  return join(context.scratch, 'dist');
+export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
+  return join(scratch, 'dist');
 }
 
 /** Waits for the Job and for every workload of the namespace. */

@@ -10,7 +10,10 @@ import type { Context, Step } from '../context.ts';
 import { waitFor } from '../shell.ts';
 import { podTemplate } from '../workloads.ts';
 
-const NAMESPACE = 'e2e-renewal';
+/** Namespace of the pods whose certificates are renewed. */
+export const RENEWAL_NAMESPACE = 'e2e-renewal';
+
+const NAMESPACE = RENEWAL_NAMESPACE;
 const SERVER = 'renewal-server';
 const CLIENT = 'renewal-client';
 const LIFETIME = '5m';

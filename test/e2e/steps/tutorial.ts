@@ -13,6 +13,9 @@ import { run, tryRun, waitFor } from '../shell.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
 const NAMESPACE = 'default';
+/** Label `app` of what the tutorial deploys. */
+export const TUTORIAL_APPS = ['sleep', 'sleep-sidecar', 'hello-mtls', 'hello-mtls-client', 'hello-mtls-client-curl'];
+
 const SLEEP = 'sleep.default.svc.cluster.local';
 const HELLO = 'https://hello-mtls.default.svc.cluster.local';
 const OWN_FILES = [

@@ -11,7 +11,8 @@ import type { Context, Step } from '../context.ts';
 import { isReady } from '../kubectl.ts';
 import { testPod } from '../workloads.ts';
 
-const UNLABELLED = 'e2e-unlabelled';
+/** A namespace without the label. */
+export const UNLABELLED_NAMESPACE = 'e2e-unlabelled';
 
 /** Steps 7.x and 8.x. */
 export function workloadSteps(context: Context): Step[] {
@@ -68,14 +69,14 @@ export function workloadSteps(context: Context): Step[] {
       id: '8.1',
       name: 'a pod in a namespace without the label, and one without the annotation, are untouched',
       run: async () => {
-        const metadata = { name: UNLABELLED };
-        const annotations = { [Annotation.name]: `a.${UNLABELLED}.svc.cluster.local` };
+        const metadata = { name: UNLABELLED_NAMESPACE };
+        const annotations = { [Annotation.name]: `a.${UNLABELLED_NAMESPACE}.svc.cluster.local` };
         await kubectl.apply([
           { apiVersion: 'v1', kind: 'Namespace', metadata },
-          testPod(UNLABELLED, 'untouched', { annotations }),
+          testPod(UNLABELLED_NAMESPACE, 'untouched', { annotations }),
           testPod(CaseNamespace.plain, 'untouched'),
         ]);
-        for (const namespace of [UNLABELLED, CaseNamespace.plain]) {
+        for (const namespace of [UNLABELLED_NAMESPACE, CaseNamespace.plain]) {
           const { spec, metadata } = await kubectl.ready(namespace, 'app=untouched');
           assert.deepEqual(spec.initContainers, undefined);
           assert.deepEqual(

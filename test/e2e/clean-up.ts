@@ -1,0 +1,23 @@
+/**
+ * Removes from somebody's cluster what the tests deployed there: all of it, whichever step they came to.
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { CaseNamespace } from './cases.ts';
+import type { Context } from './context.ts';
+import { manifestsOf } from './steps/install.ts';
+import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
+import { TUTORIAL_APPS } from './steps/tutorial.ts';
+import { UNLABELLED_NAMESPACE } from './steps/workloads.ts';
+
+/** Deletes workloads, namespaces and Autocert itself, and takes the label off the namespace `default`. */
+export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
+  const gone = ['--ignore-not-found', '--wait=false'];
+  const apps = `app in (${TUTORIAL_APPS.join(',')})`;
+  await kubectl.try(['label', 'namespace', 'default', 'autocert.step.sm-']);
+  await kubectl.try(['-n', 'default', 'delete', 'deployments,services', '-l', apps, ...gone]);
+  const namespaces = [...Object.values(CaseNamespace), RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE];
+  await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);
+  const manifests = manifestsOf({ scratch });
+  if (existsSync(manifests)) await kubectl.try(['delete', '-f', manifests, ...gone]);
+}
