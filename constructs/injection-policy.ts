@@ -48,7 +48,9 @@ export class InjectionPolicy extends Construct {
         reinvocationPolicy: 'Never',
         matchConstraints: {
           ...enabledNamespaces(props.excludedNamespaces),
-          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+          resourceRules: [
+            { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' },
+          ],
         },
         matchConditions: [
           { name: 'asks-for-a-certificate', expression: `${annotation(Annotation.name)} != ""` },

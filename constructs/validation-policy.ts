@@ -58,8 +58,13 @@ export class ValidationPolicy extends Construct {
   constructor(scope: Construct, id: string, props: ValidationPolicyProps) {
     super(scope, id);
     const { name = 'autocert', policyInjector = false } = props;
-    const resourceRules = WORKLOADS.map((rule) => ({ ...rule, apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'] }));
-    const pods = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] };
+    const resourceRules = WORKLOADS.map((rule) => ({
+      ...rule,
+      apiVersions: ['v1'],
+      operations: ['CREATE', 'UPDATE'],
+      scope: '*',
+    }));
+    const pods = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' };
     new ApiObject(this, 'Resource', {
       apiVersion: API_VERSION,
       kind: 'ValidatingAdmissionPolicy',

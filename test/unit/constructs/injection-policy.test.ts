@@ -33,7 +33,8 @@ test('touches only new pods in labelled namespaces, never those of Autocert and 
       matchLabels: { 'autocert.step.sm': 'enabled' },
       matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'step'] }],
     },
-    resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+    objectSelector: {},
+    resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' }],
   });
 });
 
