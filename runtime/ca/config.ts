@@ -3,13 +3,13 @@
  * policy that is not enforced would be worse than none.
  * @module
  */
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { splitPem } from '../lib/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { JwkProvisioner } from '../lib/one-time-token.ts';
 import { openKey } from '../lib/private-key.ts';
 import { Secret } from '../lib/secret.ts';
+import { readTextFile } from '../lib/text-file.ts';
 import type { CaOptions } from './ca.ts';
 import { DEFAULT_CLAIMS, overrideClaims } from './lifetimes.ts';
 
@@ -22,7 +22,6 @@ export interface CaSettings extends Omit<CaOptions, 'log' | 'now'> {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const MAX_FILE_SIZE = 1_048_576;
 const LEDGER = 'used-tokens.jsonl';
 
 /** Settings that this CA has no answer to. */
@@ -31,7 +30,7 @@ const UNSUPPORTED_AUTHORITY = ['policy', 'template', 'enableAdmin'] as const;
 
 /** Reads the configuration and opens the intermediate's key with the password in a file. */
 export function readCaSettings(configFile: string, passwordFile: string): CaSettings {
-  const config = parseObject(readText(configFile), configFile);
+  const config = parseObject(readTextFile(configFile), configFile);
   const authority = objectOf(config.authority ?? {}, 'authority');
   const faults = [
     ...unsupported(config, UNSUPPORTED, ''),
@@ -49,7 +48,7 @@ export function readCaSettings(configFile: string, passwordFile: string): CaSett
       `${configFile}: the embedded CA cannot do this, run step-ca: ${faults.join('; ')}`,
     );
   }
-  const password = new Secret(readText(passwordFile).trimEnd());
+  const password = new Secret(readTextFile(passwordFile).trimEnd());
   const keyFile = textOf(config.key, 'key');
   return {
     ...addressOf(textOf(config.address, 'address')),
@@ -59,7 +58,7 @@ export function readCaSettings(configFile: string, passwordFile: string): CaSett
     ),
     issuer: {
       certificatePem: certificatesIn(textOf(config.crt, 'crt'))[0] ?? '',
-      key: openKey(new Secret(readText(keyFile)), password, keyFile),
+      key: openKey(new Secret(readTextFile(keyFile)), password, keyFile),
     },
     provisioners,
     dnsNames: listOf(config.dnsNames, 'dnsNames').map((name) => textOf(name, 'dnsNames')),
@@ -89,18 +88,9 @@ function addressOf(address: string): { host: string; port: number } {
 }
 
 function certificatesIn(file: string): string[] {
-  const certificates = splitPem(readText(file));
+  const certificates = splitPem(readTextFile(file));
   if (certificates.length > 0) return certificates;
   throw new AutocertError('INVALID_CONFIG', `${file} has no certificate in PEM`);
-}
-
-function readText(file: string): string {
-  try {
-    if (statSync(file).size > MAX_FILE_SIZE) throw new Error(`larger than ${MAX_FILE_SIZE} bytes`);
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new AutocertError('INVALID_CONFIG', `cannot read ${file}`, { cause });
-  }
 }
 
 function parseObject(json: string, file: string): Json {

@@ -2,11 +2,11 @@
  * `autocert inspect` and `autocert fingerprint`.
  * @module
  */
-import { readFileSync, statSync } from 'node:fs';
 import { fingerprintOf, splitPem } from '../lib/certificate.ts';
 import { describeCertificate } from '../lib/certificate-description.ts';
 import { certificateShortText, certificateText } from '../lib/certificate-text.ts';
-import { AutocertError, messageOf } from '../lib/errors.ts';
+import { AutocertError } from '../lib/errors.ts';
+import { readTextFile } from '../lib/text-file.ts';
 
 /** How {@link inspectFile} shows a certificate. */
 export interface InspectOptions {
@@ -16,17 +16,8 @@ export interface InspectOptions {
   readonly bundle: boolean;
 }
 
-/** A chain of a dozen certificates is 20 kB. */
-const MAX_BYTES = 1 << 20;
-
 function certificatesIn(file: string): string[] {
-  let certificates: string[];
-  try {
-    if (statSync(file).size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    certificates = splitPem(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new AutocertError('INVALID_INPUT', `cannot read ${JSON.stringify(file)}: ${messageOf(error)}`);
-  }
+  const certificates = splitPem(readTextFile(file, 'INVALID_INPUT'));
   if (certificates.length > 0) return certificates;
   throw new AutocertError(
     'INVALID_INPUT',

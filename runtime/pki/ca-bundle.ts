@@ -4,9 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DOMAIN } from '../contract.ts';
+import { ifFound } from '../lib/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { type ClusterPort, ifFound } from './cluster-objects.ts';
+import type { ClusterPort } from './cluster-objects.ts';
 
 /** `set`: now; `current`: it was there already; `none`: there is no webhook. */
 export type CaBundleOutcome = 'set' | 'current' | 'none';

@@ -3,7 +3,9 @@
  * @module
  */
 import { PkiFile, PkiObject } from '../contract.ts';
+import { ifFound } from '../lib/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
+import { KubernetesApiError } from '../lib/kubernetes.ts';
 
 /** What the init Job does with the Kubernetes API; `KubernetesApi` is one. */
 export interface ClusterPort {
@@ -74,7 +76,8 @@ export class ClusterObjects {
       await this.#api.create(this.#collection(key), body);
       return files;
     } catch (error) {
-      const existing = statusOf(error) === 409 ? await this.find(key) : undefined;
+      const isTaken = error instanceof KubernetesApiError && error.status === 409;
+      const existing = isTaken ? await this.find(key) : undefined;
       if (existing === undefined) throw error;
       return existing;
     }
@@ -93,18 +96,6 @@ export class ClusterObjects {
     );
   }
 }
-
-/** The answer; `undefined` for what does not exist. */
-export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  }
-}
-
-const statusOf = (error: unknown) => (error as { status?: unknown } | null)?.status;
 
 const toBase64 = (text: string) => Buffer.from(text).toString('base64');
 

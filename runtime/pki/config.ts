@@ -3,8 +3,9 @@
  * only exist once the PKI does.
  * @module
  */
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import { readTextFile } from '../lib/text-file.ts';
 
 /** Paths of {@link composeConfigFile}. */
 export interface ComposeConfigOptions {
@@ -17,8 +18,6 @@ export interface ComposeConfigOptions {
   /** File with the database's data source, which may hold a password; absent: as the template has it. */
   readonly dataSourceFile?: string;
 }
-
-const MAX_FILE_SIZE = 1_048_576;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -44,25 +43,16 @@ export function composeCaConfig(template: unknown, provisioners: unknown, dataSo
 
 /** Reads the template and the provisioners, writes the configuration. */
 export function composeConfigFile({ template, provisioners, out, dataSourceFile }: ComposeConfigOptions): void {
-  const dataSource = dataSourceFile === undefined ? undefined : readText(dataSourceFile).trim();
+  const dataSource = dataSourceFile === undefined ? undefined : readTextFile(dataSourceFile).trim();
   const config = composeCaConfig(readJson(template), readJson(provisioners), dataSource);
   // Readable by the CA, which runs as another user: the volume is the pod's own, in which the Secrets are as readable.
   writeFileSync(`${out}.new`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o644 });
   renameSync(`${out}.new`, out);
 }
 
-function readText(file: string): string {
-  try {
-    if (statSync(file).size > MAX_FILE_SIZE) throw new Error(`larger than ${MAX_FILE_SIZE} bytes`);
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new AutocertError('INVALID_CONFIG', `cannot read ${file}`, { cause });
-  }
-}
-
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readText(file));
+    return JSON.parse(readTextFile(file));
   } catch (error) {
     if (error instanceof AutocertError) throw error;
     throw new AutocertError('INVALID_CONFIG', `${file} is not JSON (${messageOf(error).slice(0, 200)})`);

@@ -2,8 +2,9 @@
  * What the signer asks of the API server. These calls, and no others, are what its RBAC allows.
  * @module
  */
-import { NAMESPACE_LABEL, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
-import { type KubernetesApi, KubernetesApiError, type WatchEventType } from '../lib/kubernetes.ts';
+import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
+import { ifFound } from '../lib/cluster-state.ts';
+import type { KubernetesApi, WatchEventType } from '../lib/kubernetes.ts';
 import type { Lease } from '../lib/leader-election.ts';
 import type { LivePod } from './judge-request.ts';
 import type { PodCertificateRequest, RequestStatus } from './pod-certificate-request.ts';
@@ -15,26 +16,12 @@ const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` } as const;
 const PAGE_SIZE = 500;
 /** The server ends each watch after so long, so that one whose connection died unnoticed is replaced. */
 const WATCH_SECONDS = 240;
-/** How long a namespace's label is believed; the token endpoint does the same. */
-const NAMESPACE_CACHE_MS = 10_000;
-const MAX_CACHED_NAMESPACES = 5000;
 /** A call of the election must not take longer: a leader that cannot renew has to know in time. */
 const LEASE_TIMEOUT_MS = 1500;
 
 interface RequestList {
   readonly items: readonly PodCertificateRequest[];
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-}
-
-interface Namespace {
-  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
-}
-
-/** Whether the API server has what native delivery needs. */
-export async function hasPodCertificates(api: KubernetesApi): Promise<boolean> {
-  const found = await unless404(api.get<{ resources?: readonly { name: string }[] }>(CERTIFICATES));
-  const names = new Set(found?.resources?.map(({ name }) => name));
-  return names.has('podcertificaterequests') && names.has('clustertrustbundles');
 }
 
 /** Every request of our signer, whatever its state. */
@@ -66,26 +53,7 @@ export function watchRequests(
 
 /** The pod as it is now: no `resourceVersion` is given, so the API server answers from its store, not from a cache. */
 export function readPod(api: KubernetesApi, namespace: string, name: string): Promise<LivePod | undefined> {
-  return unless404(api.get<LivePod>(`/api/v1/namespaces/${segment(namespace)}/pods/${segment(name)}`));
-}
-
-/** Answers from a short memory; see {@link NAMESPACE_CACHE_MS}. */
-export function namespaceLabels(
-  api: KubernetesApi,
-  now: () => number = () => performance.now(),
-): (namespace: string) => Promise<boolean> {
-  const known = new Map<string, { readonly at: number; readonly enabled: Promise<boolean> }>();
-  return (namespace) => {
-    const memory = known.get(namespace);
-    if (memory && now() - memory.at < NAMESPACE_CACHE_MS) return memory.enabled;
-    if (known.size >= MAX_CACHED_NAMESPACES) known.clear();
-    const enabled = unless404(api.get<Namespace>(`/api/v1/namespaces/${segment(namespace)}`)).then(
-      (found) => found?.metadata.labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value,
-    );
-    known.set(namespace, { at: now(), enabled });
-    enabled.catch(() => known.delete(namespace));
-    return enabled;
-  };
+  return ifFound(api.get<LivePod>(`/api/v1/namespaces/${segment(namespace)}/pods/${segment(name)}`));
 }
 
 /**
@@ -101,7 +69,7 @@ export async function writeStatus(
   const path = `${CERTIFICATES}/namespaces/${segment(namespace)}/podcertificaterequests/${segment(name)}/status`;
   // Items of a list come without apiVersion and kind.
   const body = { ...request, apiVersion: 'certificates.k8s.io/v1', kind: 'PodCertificateRequest', status };
-  return (await unless404(api.update(path, body))) === undefined ? 'stale' : 'written';
+  return (await ifFound(api.update(path, body))) === undefined ? 'stale' : 'written';
 }
 
 /** Creates or mends the trust bundle. */
@@ -116,7 +84,7 @@ export function leaseCalls(api: KubernetesApi, lease: { readonly namespace: stri
     api.request<Lease>(method, path, { signal: AbortSignal.timeout(LEASE_TIMEOUT_MS), ...(body && { body }) });
   const one = `${collection}/${segment(lease.name)}`;
   return {
-    read: () => unless404(call('GET', one)),
+    read: () => ifFound(call('GET', one)),
     create: async (body: Lease) => void (await call('POST', collection, body)),
     update: async (body: Lease) => void (await call('PUT', one, body)),
   };
@@ -125,13 +93,4 @@ export function leaseCalls(api: KubernetesApi, lease: { readonly namespace: stri
 /** Names come from objects that any kubelet may write: never let one become another path. */
 function segment(name: string): string {
   return encodeURIComponent(name);
-}
-
-async function unless404<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof KubernetesApiError && error.status === 404) return undefined;
-    throw error;
-  }
 }

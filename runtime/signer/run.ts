@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SignerConfig } from '../contract.ts';
+import { hasPodCertificates, namespaceLabels } from '../lib/cluster-state.ts';
 import { readSignerConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { KubernetesApi } from '../lib/kubernetes.ts';
@@ -59,7 +60,7 @@ async function podCertificates(
   while (!stop.aborted) {
     let pause = LOOK_AGAIN_MS;
     try {
-      const found = await cluster.hasPodCertificates(api);
+      const found = await hasPodCertificates(api);
       setNotReady(undefined);
       if (found) return;
       if (!said) log.info({}, 'idle: this API server has no certificates.k8s.io/v1 pod certificates (Kubernetes 1.37)');
@@ -82,7 +83,7 @@ async function elected(
   const session = new CaSession(caOpener(config));
   const answerer = new Answerer(config, {
     readPod: (namespace, name) => cluster.readPod(api, namespace, name),
-    namespaceEnabled: cluster.namespaceLabels(api),
+    namespaceEnabled: namespaceLabels(api, () => performance.now()),
     sign: (order) => session.sign(order),
     roots: () => session.roots(),
     writeStatus: (request, status) => cluster.writeStatus(api, request, status),

@@ -2,7 +2,8 @@
  * What the cluster can do, asked of the API server by its discovery documents, which every service account may read.
  * @module
  */
-import { type KubernetesApi, KubernetesApiError } from '../lib/kubernetes.ts';
+import { hasPodCertificates } from '../lib/cluster-state.ts';
+import type { KubernetesApi } from '../lib/kubernetes.ts';
 
 /** What injection depends on. */
 export interface Capabilities {
@@ -12,22 +13,16 @@ export interface Capabilities {
   readonly nativeSidecars: boolean;
 }
 
-const CERTIFICATES = '/apis/certificates.k8s.io/v1';
-const NEEDED = ['podcertificaterequests', 'clustertrustbundles'];
 /** First version with native sidecars on without a feature gate. */
 const SIDECARS_SINCE = [1, 29] as const;
 
 /** Asks the API server. */
 export async function findCapabilities(api: Pick<KubernetesApi, 'get'>): Promise<Capabilities> {
-  const [version, group] = await Promise.all([
+  const [version, podCertificates] = await Promise.all([
     api.get<{ major?: string; minor?: string }>('/version'),
-    unless404(api.get<{ resources?: readonly { name?: string }[] }>(CERTIFICATES)),
+    hasPodCertificates(api),
   ]);
-  const names = new Set(group?.resources?.map(({ name }) => name));
-  return {
-    podCertificates: NEEDED.every((name) => names.has(name)),
-    nativeSidecars: isAtLeast(version.major, version.minor),
-  };
+  return { podCertificates, nativeSidecars: isAtLeast(version.major, version.minor) };
 }
 
 /** Some distributions write the minor version as `29+`. */
@@ -35,13 +30,4 @@ function isAtLeast(major = '', minor = ''): boolean {
   const [wantedMajor, wantedMinor] = SIDECARS_SINCE;
   const given = Number.parseInt(major, 10);
   return given > wantedMajor || (given === wantedMajor && Number.parseInt(minor, 10) >= wantedMinor);
-}
-
-async function unless404<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof KubernetesApiError && error.status === 404) return undefined;
-    throw error;
-  }
 }

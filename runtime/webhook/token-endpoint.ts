@@ -6,9 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { AttestationToken, type CaConfig, NAMESPACE_LABEL, type PolicyConfig } from '../contract.ts';
+import { ifFound, namespaceLabels } from '../lib/cluster-state.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { AutocertError } from '../lib/errors.ts';
-import { type KubernetesApi, KubernetesApiError } from '../lib/kubernetes.ts';
+import type { KubernetesApi } from '../lib/kubernetes.ts';
 import type { TokenSigner } from '../lib/one-time-token.ts';
 import { type CertificateSpec, judgePod } from '../lib/pod-certificate.ts';
 import type { Secret } from '../lib/secret.ts';
@@ -57,9 +58,6 @@ export function grantBody({ token, spec }: TokenGrant): object {
 /** Largest certificate request, and largest service-account token. */
 const MAX_CSR = 8192;
 const MAX_TOKEN = 8192;
-/** How long a namespace's label is believed, and how many namespaces are remembered. */
-const NAMESPACE_CACHE_MS = 10_000;
-const MAX_NAMESPACES = 5_000;
 
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 const POD_UID = 'authentication.kubernetes.io/pod-uid';
@@ -81,7 +79,7 @@ export function createTokenEndpoint(
     const identity = await review(api, attestation);
     const { namespace, pod: name } = identity;
     onCaller({ namespace, pod: name });
-    const [pod, enabled] = await Promise.all([readPod(api, namespace, name), isEnabled(namespace)]);
+    const [pod, enabled] = await Promise.all([readPod(api, namespace, name), isEnabled(namespace).catch(unavailable)]);
     checkPod(pod, identity);
     if (!enabled) {
       throw forbidden(`namespace ${namespace} is not labelled ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`);
@@ -170,7 +168,7 @@ async function review(api: TokenPorts['api'], attestation: Secret): Promise<Iden
 
 async function readPod(api: TokenPorts['api'], namespace: string, name: string): Promise<Pod | undefined> {
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-  return unless404(api.get<Pod>(path));
+  return ifFound(api.get<Pod>(path)).catch(unavailable);
 }
 
 function checkPod(pod: Pod | undefined, { pod: name, namespace, uid, serviceAccount }: Identity): asserts pod is Pod {
@@ -182,32 +180,6 @@ function checkPod(pod: Pod | undefined, { pod: name, namespace, uid, serviceAcco
     throw unauthenticated(`pod ${namespace}/${name} does not run as service account ${serviceAccount}`);
   }
   if (pod.metadata.deletionTimestamp) throw forbidden(`pod ${namespace}/${name} is being deleted`);
-}
-
-/** Whether a namespace carries the label, from a short memory: pods that start together ask for it once. */
-function namespaceLabels(api: TokenPorts['api'], now: () => number): (namespace: string) => Promise<boolean> {
-  const known = new Map<string, { readonly until: number; readonly enabled: Promise<boolean> }>();
-  return (namespace) => {
-    const memory = known.get(namespace);
-    if (memory && now() < memory.until) return memory.enabled;
-    if (known.size >= MAX_NAMESPACES) known.clear();
-    const enabled = unless404(
-      api.get<{ metadata?: { labels?: Record<string, string> } }>(
-        `/api/v1/namespaces/${encodeURIComponent(namespace)}`,
-      ),
-    ).then((found) => found?.metadata?.labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value);
-    known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, enabled });
-    enabled.catch(() => known.delete(namespace));
-    return enabled;
-  };
-}
-
-async function unless404<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    return error instanceof KubernetesApiError && error.status === 404 ? undefined : unavailable(error);
-  }
 }
 
 /** Whatever the API server refuses to this webhook is no fault of the caller's. */

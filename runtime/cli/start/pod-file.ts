@@ -4,9 +4,9 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { AutocertError, messageOf } from '../../lib/errors.ts';
+import { readTextFile } from '../../lib/text-file.ts';
 
 /** As much of a Pod as this command looks at. */
 export interface Pod {
@@ -27,9 +27,6 @@ interface Manifest {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
   readonly spec?: Record<string, unknown>;
 }
-
-/** A manifest is a few kilobytes; this keeps a wrong file from filling the memory. */
-const MAX_BYTES = 1 << 20;
 
 function templateOf(manifest: Manifest): Manifest | undefined {
   if (manifest.kind === 'Pod') return manifest;
@@ -58,16 +55,16 @@ function toPod(manifest: Manifest, template: Manifest): Pod {
  * @throws AutocertError `INVALID_INPUT` if the file cannot be read or holds none
  */
 export function readPod(file: string): Pod {
+  const text = readTextFile(file, 'INVALID_INPUT');
   let manifests: (Manifest | null)[];
   try {
-    if (statSync(file).size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    manifests = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => {
+    manifests = parseAllDocuments(text).map((document) => {
       const [problem] = document.errors;
       if (problem) throw problem;
       return document.toJS() as Manifest | null;
     });
   } catch (error) {
-    throw new AutocertError('INVALID_INPUT', `cannot read ${JSON.stringify(file)}: ${messageOf(error)}`);
+    throw new AutocertError('INVALID_INPUT', `${JSON.stringify(file)} is not YAML: ${messageOf(error)}`);
   }
   for (const manifest of manifests) {
     const template = manifest && typeof manifest === 'object' ? templateOf(manifest) : undefined;

@@ -47,7 +47,7 @@ describe('reading a pod out of a manifest', () => {
 
   test.each([
     ['a missing file', () => join(dir, 'none.yaml'), /cannot read .*none\.yaml/],
-    ['what is not YAML', () => file('{a: [}'), /cannot read/],
+    ['what is not YAML', () => file('{a: [}'), /is not YAML/],
     [
       'a manifest without a pod',
       () => file('{kind: Service, metadata: {name: x}, spec: {ports: []}}'),
