@@ -10,7 +10,7 @@ RUN npm run build \
  && mkdir -p /out/app /out/usr/local/bin \
  && cp build/agent.cjs build/autocert.cjs /out/app/ \
  && for pair in autocert-agent:agent autocert:autocert step:autocert; do \
-      printf '#!/usr/local/bin/node\nrequire("/app/%s.cjs");\n' "${pair#*:}" > "/out/usr/local/bin/${pair%:*}"; \
+      printf '#!/usr/local/bin/node --use-openssl-ca\nrequire("/app/%s.cjs");\n' "${pair#*:}" > "/out/usr/local/bin/${pair%:*}"; \
       chmod 0755 "/out/usr/local/bin/${pair%:*}"; \
     done \
  && cp node_modules/node/bin/node /out/usr/local/bin/node

@@ -75,6 +75,8 @@ export const AgentEnv = {
   caUrl: 'STEP_CA_URL',
   /** SHA-256 fingerprint of the root certificate, lower-case hex; several separated by commas. */
   fingerprint: 'STEP_FINGERPRINT',
+  /** The root certificates that have these fingerprints, PEM; absent: the agent asks the CA for them. */
+  roots: 'AUTOCERT_ROOTS',
   /** Base URL of the webhook's Service, which has the token endpoint. */
   autocertUrl: 'AUTOCERT_URL',
   /** Mode of the files in octal; absent: 0644. */

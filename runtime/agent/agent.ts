@@ -21,6 +21,7 @@ Environment of run and once:
   ${AgentEnv.caUrl}            https:// URL of the CA
   ${AgentEnv.fingerprint}       SHA-256 fingerprints of the CA's root, separated by commas
   ${AgentEnv.autocertUrl}           https:// URL of the autocert Service
+  ${AgentEnv.roots}         PEM of the roots with these fingerprints (default: asked of the CA)
   ${AgentEnv.tokenFile}    the pod's service-account token (default /var/run/secrets/autocert.step.sm/token)
   ${AgentEnv.mode}                   mode of the files (default 0644)
   ${AgentEnv.hostAliases}  name=address pairs separated by commas, asked before DNS

@@ -25,10 +25,7 @@ export interface IssueContext {
 export async function enroll(context: IssueContext): Promise<CertificateSet> {
   const { settings, signal } = context;
   const attestation = readAttestationToken(settings.tokenFile);
-  const [ca, { keyPem, csrPem }] = await Promise.all([
-    CaClient.bootstrap({ ...connection(context), fingerprints: settings.fingerprints }),
-    createKeyAndRequest(),
-  ]);
+  const [ca, { keyPem, csrPem }] = await Promise.all([pinnedCa(context), createKeyAndRequest()]);
   try {
     const transport = { ca: ca.roots.join('\n'), hostAliases: settings.hostAliases, signal };
     const [grant, roots] = await Promise.all([
@@ -56,6 +53,13 @@ export async function renew(context: IssueContext, inHand: CertificateSet): Prom
   } finally {
     ca.close();
   }
+}
+
+/** The CA behind the pinned roots, which the injector may have sent along: that saves asking for them. */
+async function pinnedCa(context: IssueContext): Promise<CaClient> {
+  const { roots, fingerprints } = context.settings;
+  if (roots.length > 0) return new CaClient({ ...connection(context), roots });
+  return CaClient.bootstrap({ ...connection(context), fingerprints });
 }
 
 function connection({ settings, signal }: IssueContext): CaConnection {

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { AgentEnv, AttestationToken, CERTIFICATE_DIR } from '../contract.ts';
+import { fingerprintOf, splitPem } from '../lib/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
 
 /** What the agent needs to know to obtain and renew. */
@@ -12,6 +13,8 @@ export interface AgentSettings {
   readonly caUrl: string;
   /** Pinned roots: SHA-256, lower-case hex. */
   readonly fingerprints: readonly string[];
+  /** The pinned roots themselves, each PEM; empty: the CA is asked for them. */
+  readonly roots: readonly string[];
   /** Base URL of the token endpoint. */
   readonly autocertUrl: string;
   /** Mode of the files. */
@@ -45,9 +48,12 @@ export function readSettings(env: Environment): AgentSettings {
     // Used only when there is no problem.
     return value as T;
   };
+  const caUrl = check(AgentEnv.caUrl, 'the https:// URL of the CA', httpsUrl);
+  const pinned = check(AgentEnv.fingerprint, 'SHA-256 fingerprints in hex, separated by commas', fingerprints);
   const settings: AgentSettings = {
-    caUrl: check(AgentEnv.caUrl, 'the https:// URL of the CA', httpsUrl),
-    fingerprints: check(AgentEnv.fingerprint, 'SHA-256 fingerprints in hex, separated by commas', fingerprints),
+    caUrl,
+    fingerprints: pinned,
+    roots: check(AgentEnv.roots, `PEM certificates that ${AgentEnv.fingerprint} names`, rootsOf(pinned), ' '),
     autocertUrl: check(AgentEnv.autocertUrl, 'the https:// URL of the autocert Service', httpsUrl),
     mode: check(AgentEnv.mode, 'an octal file mode such as 0600', fileMode, DEFAULT_MODE),
     hostAliases: check(AgentEnv.hostAliases, 'name=address pairs separated by commas', aliases, ','),
@@ -70,6 +76,19 @@ function list(text: string): string[] {
 function fingerprints(text: string): string[] | undefined {
   const found = list(text).map((item) => item.replaceAll(':', '').toLowerCase());
   return found.length > 0 && found.every((item) => /^[0-9a-f]{64}$/.test(item)) ? found : undefined;
+}
+
+/** Parses roots; what is not pinned is none. */
+function rootsOf(pinned: readonly string[] = []): (text: string) => readonly string[] | undefined {
+  return (text) => {
+    const roots = splitPem(text);
+    if (roots.length === 0) return text.trim() === '' ? roots : undefined;
+    try {
+      return roots.every((pem) => pinned.includes(fingerprintOf(pem))) ? roots : undefined;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 function fileMode(text: string): number | undefined {

@@ -25,10 +25,16 @@ export class CaLink {
   readonly #config: CaConfig;
   readonly #key = new ProvisionerKey();
   #ca: CaClient | undefined;
+  #roots: readonly string[] = [];
   #fingerprints: readonly string[] = [];
 
   constructor(config: CaConfig) {
     this.#config = config;
+  }
+
+  /** The pinned roots, each PEM; empty until the file has been read. */
+  get roots(): readonly string[] {
+    return this.#roots;
   }
 
   /** Fingerprints of the pinned roots; empty until the file has been read. */
@@ -61,6 +67,7 @@ export class CaLink {
     if (fingerprints.join() === this.#fingerprints.join()) return false;
     this.#ca?.close();
     this.#ca = new CaClient({ url: caUrl, roots });
+    this.#roots = roots;
     this.#fingerprints = fingerprints;
     return true;
   }

@@ -35,6 +35,8 @@ export interface AgentSettings {
   readonly autocertUrl: string;
   /** Fingerprints of the pinned roots. */
   readonly fingerprints: readonly string[];
+  /** The pinned roots, each PEM. */
+  readonly roots: readonly string[];
   /** `name=address` pairs for pods without cluster DNS; empty while they are not known. */
   readonly hostAliases: string;
 }
@@ -80,6 +82,8 @@ export function sidecarPatch(settings: AgentSettings): SidecarPatch {
   const environment = [
     { name: AgentEnv.caUrl, value: settings.caUrl },
     { name: AgentEnv.fingerprint, value: settings.fingerprints.join(',') },
+    // A few hundred bytes a pod, for a round trip and a TLS handshake less before each pod's start.
+    { name: AgentEnv.roots, value: settings.roots.join('') },
     { name: AgentEnv.autocertUrl, value: settings.autocertUrl },
   ];
   const container = (name: string, command: string, pod: Pod, spec: CertificateSpec, extra = {}) => ({

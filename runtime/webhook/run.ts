@@ -90,7 +90,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   log.info({ port, delivery: config.delivery }, 'listening');
 
   const prepareSidecar = () => {
-    sidecar = sidecarPatch({ ...config, fingerprints: link.fingerprints, hostAliases: addresses.aliases });
+    const { roots, fingerprints } = link;
+    sidecar = sidecarPatch({ ...config, roots, fingerprints, hostAliases: addresses.aliases });
   };
   const serve = () => {
     const obtain = async () => {

@@ -57,6 +57,13 @@ describe('enrolling', () => {
     expect(ca.seen.find(({ path }) => path === '/1.0/sign')?.body).toMatchObject({ notAfter: '5400s' });
   });
 
+  test('roots that are known already are not asked for', async () => {
+    const roots = [ca.root.certificatePem];
+    context = { ...context, settings: { ...context.settings, roots } };
+    expect((await enroll(context)).roots).toBe(roots[0]);
+    expect(ca.seen.map(({ path }) => path)).toEqual(['/1.0/roots', '/1.0/federation', '/1.0/sign']);
+  });
+
   test('the token is read anew each time', async () => {
     await enroll(context);
     writeFileSync(folder.tokenFile, 'another.claims.signature');

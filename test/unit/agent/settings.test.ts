@@ -1,4 +1,6 @@
 import { readSettings } from '../../../runtime/agent/settings.ts';
+import { fingerprintOf } from '../../../runtime/lib/certificate.ts';
+import { issue } from '../../support/tiny-ca.ts';
 
 const complete = {
   STEP_CA_URL: 'https://ca.step.svc.cluster.local/',
@@ -10,6 +12,7 @@ test('what the injector sets is enough; the rest has defaults', () => {
   expect(readSettings(complete)).toEqual({
     caUrl: 'https://ca.step.svc.cluster.local',
     fingerprints: ['ab'.repeat(32)],
+    roots: [],
     autocertUrl: 'https://autocert.step.svc',
     mode: 0o644,
     hostAliases: new Map(),
@@ -53,4 +56,26 @@ test('every fault is reported at once: the variable, what it is, what it takes',
   expect(faults).toThrow(/AUTOCERT_URL is not set/);
   expect(faults).toThrow(/MODE is "999"; it takes an octal file mode/);
   expect(faults).toThrow(/AUTOCERT_HOST_ALIASES is "ca=nowhere"; it takes name=address pairs/);
+});
+
+describe('roots that are sent along', () => {
+  const [first, second] = [issue('First Root', { ca: true }), issue('Second Root', { ca: true })].map(
+    ({ certificatePem }) => certificatePem,
+  ) as [string, string];
+  const settings = (roots: string, ...pinned: string[]) =>
+    readSettings({ ...complete, STEP_FINGERPRINT: pinned.map(fingerprintOf).join(','), AUTOCERT_ROOTS: roots });
+
+  test('are taken when each is pinned', () => {
+    expect(settings(`${first}${second}`, first, second).roots).toEqual([first, second]);
+  });
+
+  test.each([
+    ['is not pinned', `${first}${second}`],
+    ['is no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+    ['is something else', 'a root'],
+  ])('are refused when one %s', (_, roots) => {
+    expect(() => settings(roots, first)).toThrow(
+      /AUTOCERT_ROOTS is .*; it takes PEM certificates that STEP_FINGERPRINT/,
+    );
+  });
 });

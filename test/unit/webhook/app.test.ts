@@ -29,7 +29,7 @@ const granting: TokenEndpoint = async (_attestation, _body, onCaller) => {
 
 function app(overrides: Partial<WebhookDeps> = {}) {
   const config = webhookConfig();
-  const patch = sidecarPatch({ ...config, fingerprints: ['ab'], hostAliases: '' });
+  const patch = sidecarPatch({ ...config, fingerprints: ['ab'], roots: ['AB'], hostAliases: '' });
   return buildApp({
     config,
     capabilities: () => ({ podCertificates: false, nativeSidecars: true }),

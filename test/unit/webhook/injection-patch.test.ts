@@ -17,7 +17,8 @@ const asked: CertificateSpec = {
 };
 
 function inject(spec: Partial<CertificateSpec> = {}, pod: Pod = sleepPod(), style: AgentStyle = 'native'): Json {
-  const settings = { ...webhookConfig(), fingerprints: [FINGERPRINT], hostAliases: 'ca.step.svc=10.0.0.1' };
+  const pinned = { fingerprints: [FINGERPRINT], roots: ['the root\n'] };
+  const settings = { ...webhookConfig(), ...pinned, hostAliases: 'ca.step.svc=10.0.0.1' };
   return applyPatch(pod, sidecarPatch(settings)(pod, { ...asked, ...spec }, style));
 }
 const withSpec = (spec: Partial<PodSpec>) => sleepPod({}, spec);
@@ -37,6 +38,7 @@ describe('the native sidecar', () => {
         env: [
           { name: 'STEP_CA_URL', value: 'https://ca.step.svc' },
           { name: 'STEP_FINGERPRINT', value: FINGERPRINT },
+          { name: 'AUTOCERT_ROOTS', value: 'the root\n' },
           { name: 'AUTOCERT_URL', value: 'https://autocert.step.svc' },
           { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
           { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
@@ -159,7 +161,7 @@ describe('environment', () => {
   });
 
   test('names every pinned root', () => {
-    const settings = { ...webhookConfig(), fingerprints: ['aa', 'bb'], hostAliases: '' };
+    const settings = { ...webhookConfig(), fingerprints: ['aa', 'bb'], roots: ['A\n', 'B\n'], hostAliases: '' };
     const patched: Json = applyPatch(sleepPod(), sidecarPatch(settings)(sleepPod(), asked, 'native'));
     expect(envOf(patched.spec.initContainers[0]).STEP_FINGERPRINT).toBe('aa,bb');
   });

@@ -70,7 +70,7 @@ const pods = fc
   }));
 const clusters: fc.Arbitrary<Capabilities> = fc.record({ podCertificates: fc.boolean(), nativeSidecars: fc.boolean() });
 
-const settings = { ...webhookConfig(), fingerprints: ['ab'], hostAliases: 'ca=10.0.0.1' };
+const settings = { ...webhookConfig(), fingerprints: ['ab'], roots: ['AB'], hostAliases: 'ca=10.0.0.1' };
 const sidecar = sidecarPatch(settings);
 
 function inject(pod: object, cluster: Capabilities): Json {
