@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, tryRun } from '../shell.ts';
-import { BIN, KUBERNETES_BIN, KUBERNETES_VERSION } from './settings.ts';
+import { which } from './packages.ts';
+import { BIN, CACHE, KUBERNETES_BIN, KUBERNETES_VERSION } from './settings.ts';
 
 interface GoProgram {
   readonly module: string;
@@ -43,6 +44,7 @@ export async function ensurePrograms(note: (text: string) => void, names = Objec
   for (const name of names) {
     const program = PROGRAMS[name];
     if (program === undefined || (await isCurrent(name, program))) continue;
+    needsGo(name);
     note(`building ${name} ${program.version}`);
     await build(name, program);
   }
@@ -52,6 +54,7 @@ export async function ensurePrograms(note: (text: string) => void, names = Objec
 export async function ensureKubernetes(note: (text: string) => void): Promise<void> {
   const missing = KUBERNETES.filter((name) => !existsSync(join(KUBERNETES_BIN, name)));
   if (missing.length === 0) return;
+  needsGo(`Kubernetes ${KUBERNETES_VERSION}`);
   mkdirSync(KUBERNETES_BIN, { recursive: true });
   const version = `v${KUBERNETES_VERSION}`;
   const [major = '1', minor = ''] = KUBERNETES_VERSION.split('.');
@@ -73,6 +76,11 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
       }
     },
   );
+}
+
+function needsGo(what: string): void {
+  if (which('go') === undefined)
+    throw new Error(`${what} is not in ${CACHE} and is built with Go, which is not on PATH`);
 }
 
 /** Go writes into each program which modules it was built from. Without Go what is there has to do. */
