@@ -17,6 +17,8 @@ export interface Context {
   readonly scratch: string;
   /** Program `step`. */
   readonly step: string;
+  /** Ends kubelet and starts it again. Absent: the node is not ours. */
+  readonly restartKubelet?: () => Promise<void>;
 }
 
 /** One promise, kept or not. */

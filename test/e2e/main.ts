@@ -101,6 +101,7 @@ async function onOurNode(scratch: string): Promise<number> {
       ownNode: true,
       inNetwork: (argv) => node.inNetwork(argv),
       scratch,
+      restartKubelet: () => node.restart('kubelet'),
     });
     if (options.keep) {
       print(

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { waitFor } from '../shell.ts';
 import { type Component, commandOf } from './components.ts';
 import { makeControlGroup, removeControlGroup } from './control-groups.ts';
-import { alive, identify, kill, type ProcessId } from './processes.ts';
+import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { Address, BIN, KUBERNETES_BIN, NODES } from './settings.ts';
 
 /** What is kept in a node's folder, so that a later run can end it. */
@@ -58,6 +58,15 @@ export class ClusterNode {
     const [file = '', ...args] = this.inside(commandOf(component, this.folder));
     const path = `${BIN}:${KUBERNETES_BIN}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`; // containerd finds its shim there
     spawn(file, args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, PATH: path } }).unref();
+  }
+
+  /** Ends a part of Kubernetes, as a crash would, and starts it again. */
+  async restart(component: Component): Promise<void> {
+    const program = commandOf(component, this.folder).slice(0, 2).join('\0');
+    const running = processesNaming(program).flatMap((pid) => identify(pid) ?? []);
+    for (const id of running) kill(id);
+    await waitFor(`${component} to end`, async () => !running.some(alive), { timeoutMs: 20_000, everyMs: 50 });
+    this.launch(component);
   }
 
   /** The command, run inside all the node's namespaces. */

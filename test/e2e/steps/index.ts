@@ -6,6 +6,7 @@ import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { lifecycleSteps } from './lifecycle.ts';
+import { nativeSteps } from './native.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
 import { tutorialSteps } from './tutorial.ts';
@@ -23,6 +24,7 @@ export function allSteps(context: Context): Step[] {
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...renewal.look,
+    ...nativeSteps(context),
     ...lifecycleSteps(context),
   ];
 }
