@@ -1,0 +1,41 @@
+/**
+ * Load from keep-alive connections, each of which asks again as soon as it is answered.
+ * @module
+ */
+import autocannon, { type Options } from 'autocannon';
+import { median, quantile } from './figure.ts';
+
+/** What came of it. */
+export interface Load {
+  /** Answers a second. */
+  readonly rate: number;
+  /** Milliseconds from request to answer. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Loads one server; any answer but 2xx is an error. */
+export function load(options: Options): Promise<Load> {
+  const times: number[] = [];
+  return new Promise((resolve, reject) => {
+    const cannon = autocannon(options, (error, { errors, timeouts, non2xx, duration }) => {
+      const failed = errors + timeouts + non2xx;
+      if (error ?? failed > 0) return reject(error ?? new Error(`${options.url}: ${failed} requests failed`));
+      resolve({ rate: times.length / duration, p50: quantile(times, 0.5), p99: quantile(times, 0.99) });
+    });
+    cannon.on('response', (_client: unknown, _status: number, _bytes: number, time: number) => times.push(time));
+  });
+}
+
+/** Loads several servers in turn, several rounds; the median of each number. */
+export async function inTurn(rounds: number, servers: readonly Options[]): Promise<readonly Load[]> {
+  const loads: Load[][] = servers.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, server] of servers.entries()) loads[index]?.push(await load(server));
+  }
+  return loads.map((of) => ({
+    rate: median(of.map(({ rate }) => rate)),
+    p50: median(of.map(({ p50 }) => p50)),
+    p99: median(of.map(({ p99 }) => p99)),
+  }));
+}

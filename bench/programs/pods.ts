@@ -1,0 +1,59 @@
+/**
+ * Creates pods in the cluster of KUBECONFIG, and prints the milliseconds until all of them are Ready, as a watch sees it
+ * (the condition's own time has whole seconds). Takes them away when its input ends.
+ * `node pods.ts <count> <annotations, JSON>`
+ * @module
+ */
+import { KubernetesApi } from '../../runtime/lib/kubernetes.ts';
+import { testPod } from '../../test/e2e/workloads.ts';
+
+interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+const [count = '1', annotations = '{}'] = process.argv.slice(2);
+const NAMESPACE = 'default';
+const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+const run = `bench-${process.pid}-${Date.now()}`;
+const labelSelector = `run=${run}`;
+const api = KubernetesApi.load();
+const names = Array.from({ length: Number(count) }, (_, index) => `${run}-${index}`);
+const pods = names.map((name) =>
+  testPod(NAMESPACE, name, {
+    annotations: JSON.parse(annotations),
+    labels: { run },
+    spec: { terminationGracePeriodSeconds: 0 },
+  }),
+);
+
+/** Resolves when the watch has shown all of them to be in the wanted state. */
+async function until(isDone: (type: string, pod: Pod) => boolean, act: () => Promise<unknown>): Promise<void> {
+  const waiting = new Set(names);
+  const end = new AbortController();
+  const { metadata } = await api.get<{ metadata: { resourceVersion: string } }>(
+    `${PODS}?labelSelector=${labelSelector}`,
+  );
+  const query = { labelSelector, resourceVersion: metadata.resourceVersion };
+  const onEvent = (type: string, pod: Pod) => {
+    if (isDone(type, pod)) waiting.delete(pod.metadata.name);
+    if (waiting.size === 0) end.abort();
+  };
+  await Promise.all([api.watch<Pod>(PODS, query, onEvent, end.signal), act()]);
+}
+
+const isReady = (_type: string, { status }: Pod) =>
+  status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+let created = 0;
+await until(isReady, () => {
+  created = performance.now();
+  return Promise.all(pods.map((pod) => api.create(PODS, pod)));
+});
+console.log(performance.now() - created);
+for await (const _ of process.stdin);
+await until(
+  (type) => type === 'DELETED',
+  () =>
+    Promise.all(names.map((name) => api.request('DELETE', `${PODS}/${name}`, { query: { gracePeriodSeconds: '0' } }))),
+);
+process.exit(0);
