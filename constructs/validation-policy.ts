@@ -22,6 +22,7 @@ import {
 } from './cel.ts';
 import { metadata } from './objects.ts';
 import { enabledNamespaces } from './policy-scope.ts';
+import { annotation, invalid, nativeValidations, shown, type Validation } from './policy-validations.ts';
 
 /** Properties of {@link ValidationPolicy}. */
 export interface ValidationPolicyProps {
@@ -36,14 +37,6 @@ export interface ValidationPolicyProps {
   readonly policyInjector?: boolean;
   /** Name of policy and binding. @default 'autocert' */
   readonly name?: string;
-}
-
-interface Validation {
-  readonly expression: string;
-  /** An expression; used when it gives one line of text. */
-  readonly messageExpression: string;
-  readonly message: string;
-  readonly reason: 'Forbidden' | 'Invalid';
 }
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
@@ -112,10 +105,6 @@ function templateOf(object: string): string {
   );
 }
 
-function annotation(key: string): string {
-  return `variables.annotations[?${celText(key)}].orValue("")`;
-}
-
 const isMounted = `(${['mount.name in variables.ownVolumes', `mount.mountPath.matches(${celText(`^/*${CERTIFICATE_DIR.slice(1).replaceAll('.', '\\.').replaceAll('/', '/+')}(/.*)?$`)})`].join(' || ')})`;
 const isOurMount = `(variables.isPod && mount.name == ${celText(VolumeName.certificates)} && mount.mountPath == ${celText(CERTIFICATE_DIR)})`;
 
@@ -139,21 +128,6 @@ function variablesOf(policy: PolicyConfig): readonly { name: string; expression:
     duration: annotation(Annotation.duration),
     longest: celLongest(policy),
   }).map(([name, expression]) => ({ name, expression }));
-}
-
-/** What the message shows of what was given: in quotes, shortened. */
-function shown(expression: string): string {
-  const text = `string(${expression})`;
-  return `"\\"" + (${text}.size() > 100 ? ${text}.substring(0, 100) + "…" : ${text}) + "\\""`;
-}
-
-function invalid(key: string, expression: string, wanted: string): Validation {
-  return {
-    expression,
-    messageExpression: `${celText(`${key}: `)} + ${shown(annotation(key))} + ${celText(` ${wanted}`)}`,
-    message: `${key} ${wanted}`,
-    reason: 'Invalid',
-  };
 }
 
 function oneOf(key: string, words: readonly string[]): Validation {
@@ -231,41 +205,6 @@ function conflictValidations(): readonly Validation[] {
       mounting,
       'container',
       `mounts something at ${CERTIFICATE_DIR}, where Autocert mounts its files: mount yours elsewhere`,
-    ),
-  ];
-}
-
-/** What kubelet cannot do; see the header of `runtime/webhook/native-patch.ts`. */
-function nativeValidations(policy: PolicyConfig): readonly Validation[] {
-  const usual = `duration(${celText(policy.defaultDuration)})`;
-  const lifetime = `(${celIsDuration('variables.duration')} ? duration(variables.duration) : [${usual}, variables.longest].min())`;
-  const users =
-    'variables.containers.map(container, container.?securityContext.?runAsUser.or(variables.spec.?securityContext.?runAsUser).orValue(-1))';
-  const user = `(${users}.all(uid, uid == ${users}[0]) ? ${users}[0] : -1)`;
-  const group = 'variables.spec.?securityContext.?fsGroup.orValue(-1)';
-  const owner = annotation(Annotation.owner);
-  const ids = `${owner}.split(":").map(id, int(id))`;
-  const mode = annotation(Annotation.mode);
-  return [
-    invalid(
-      Annotation.delivery,
-      `${annotation(Annotation.delivery)} != "sidecar"`,
-      'needs an agent, which this cluster does not inject: Autocert is installed with the policy injector',
-    ),
-    invalid(
-      Annotation.duration,
-      `${lifetime} >= duration("1h") && ${lifetime} <= duration("2184h")`,
-      'is not possible with pod certificates: the API takes 1h to 2184h (91 days)',
-    ),
-    invalid(
-      Annotation.owner,
-      `!${owner}.matches("^[0-9]{1,10}:[0-9]{1,10}$") || ${ids}[0] == ${user} || ${ids}[1] == ${group}`,
-      'is not possible with pod certificates: set securityContext.runAsUser to its uid for all containers, or securityContext.fsGroup to its gid',
-    ),
-    invalid(
-      Annotation.mode,
-      `${mode} == "" || (${group} != -1 ? ${mode} in ["640", "0640"] : ${user} == -1 || ${mode} in ["600", "0600"])`,
-      'is not possible with pod certificates: kubelet gives the files mode 0640 if the pod has an fsGroup, and 0600 if all its containers run as one user',
     ),
   ];
 }
