@@ -150,7 +150,8 @@ async function test(cluster: Omit<Context, 'native' | 'step'>): Promise<number> 
   mkdirSync(cluster.scratch, { recursive: true });
   const outcome = await runSteps(steps, { print, diagnose: () => diagnose(cluster.kubectl), signal: stop.signal });
   for (const name of outcome.failed) print(`FAILED ${name}`);
-  print(`${outcome.passed} passed, ${outcome.failed.length} failed (${seconds(started)})`);
+  const interrupted = stop.signal.aborted ? ', interrupted' : '';
+  print(`${outcome.passed} passed, ${outcome.failed.length} failed${interrupted} (${seconds(started)})`);
   return outcome.failed.length === 0 && !stop.signal.aborted ? 0 : 1;
 }
 

@@ -23,8 +23,8 @@ export function allSteps(context: Context): Step[] {
     ...tutorialSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
-    ...renewal.look,
     ...nativeSteps(context),
+    ...renewal.look,
     ...lifecycleSteps(context),
   ];
 }

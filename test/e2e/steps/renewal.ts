@@ -116,7 +116,9 @@ function deployment(name: string, image: string, environment: Readonly<Record<st
   });
   const env = Object.entries(environment).map(([key, value]) => ({ name: key, value }));
   const container = { name, image: `${image}:latest`, imagePullPolicy: 'IfNotPresent', env };
-  const readiness = name === SERVER && { readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1 } };
+  const readiness = name === SERVER && {
+    readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1, failureThreshold: 30 },
+  };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
