@@ -9,6 +9,7 @@ import type { IStepCa } from './i-step-ca.ts';
 import { metadata } from './objects.ts';
 import type { ContainerImage, ContainerResources, SchedulingProps } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
+import { checkShare } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
 const NAME = 'autocert-signer';
@@ -28,6 +29,8 @@ export interface AutocertSignerProps extends SchedulingProps {
   readonly replicas: number;
   /** CPU and memory. */
   readonly resources: ContainerResources;
+  /** Share of the lifetime, between 0 and 1, after which kubelet renews. @default 2/3 */
+  readonly renewAt?: number;
 }
 
 /**
@@ -39,11 +42,13 @@ export class AutocertSigner extends Construct {
   constructor(scope: Construct, id: string, props: AutocertSignerProps) {
     super(scope, id);
     const { namespace } = props.ca;
+    if (props.renewAt !== undefined) checkShare('signerRenewAt', props.renewAt);
     const config = (): SignerConfig => ({
       ...props.policy(),
       ...caConfig(props.ca),
       lease: { namespace, name: NAME },
       port: PORT,
+      ...(props.renewAt !== undefined && { renewAt: props.renewAt }),
     });
     this.#addLeaseRights(namespace);
     addProgram(this, {

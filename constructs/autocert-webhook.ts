@@ -71,6 +71,11 @@ export interface AutocertWebhookProps extends SchedulingProps {
   readonly signerReplicas?: number;
   /** CPU and memory of a signer pod. @default - requests 20m and 80Mi, at most 2 CPU and 256Mi */
   readonly signerResources?: ContainerResources;
+  /**
+   * Share of the lifetime, between 0 and 1, after which kubelet renews a natively delivered certificate; never within
+   * ten minutes of either end, and up to five minutes later, which is kubelet's jitter. @default 2/3
+   */
+  readonly signerRenewAt?: number;
 }
 
 /** What injects; see {@link AutocertWebhookProps.injector}. */
@@ -135,6 +140,7 @@ export class AutocertWebhook extends Construct {
       image,
       replicas: checkReplicas('signerReplicas', props.signerReplicas ?? 2),
       resources: props.signerResources ?? SIGNER_RESOURCES,
+      ...(props.signerRenewAt !== undefined && { renewAt: props.signerRenewAt }),
     });
   }
 

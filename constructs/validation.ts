@@ -29,6 +29,12 @@ export function checkReplicas(prop: string, replicas: number): number {
   return refuse(prop, replicas, 'it takes a whole number of at least 1');
 }
 
+/** A part of a whole: more than nothing, less than all. */
+export function checkShare(prop: string, share: number): number {
+  if (share > 0 && share < 1) return share;
+  return refuse(prop, share, 'it takes a number between 0 and 1, such as 0.5');
+}
+
 /** An image reference that a container runtime can pull. */
 export function checkImage(prop: string, image: string): string {
   if (IMAGE.test(image)) return image;

@@ -203,6 +203,8 @@ export interface SignerConfig extends PolicyConfig, CaConfig {
   readonly lease: { readonly namespace: string; readonly name: string };
   /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
   readonly port: number;
+  /** Share of a certificate's lifetime, between 0 and 1, after which kubelet renews it. Absent: two thirds. */
+  readonly renewAt?: number;
 }
 
 /** Objects that the init Job makes when the PKI is made in the cluster, and that an existing PKI brings along. */

@@ -160,6 +160,10 @@ const port: Check = (value) => {
     throw wanted('a port (0 to 65535)', value);
 };
 
+const share: Check = (value) => {
+  if (typeof value !== 'number' || !(value > 0 && value < 1)) throw wanted('a number between 0 and 1', value);
+};
+
 function oneOf(...values: readonly string[]): Check {
   return (value) => {
     if (!values.some((known) => known === value)) throw wanted(`one of ${values.join(', ')}`, value);
@@ -193,7 +197,13 @@ const WEBHOOK: Shape = {
   sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),
 };
 
-const SIGNER: Shape = { ...POLICY, ...CA, lease: object({ namespace: text, name: text }), port };
+const SIGNER: Shape = {
+  ...POLICY,
+  ...CA,
+  lease: object({ namespace: text, name: text }),
+  port,
+  renewAt: optional(share),
+};
 
 /** min ≤ default ≤ max, and no namespace's maximum below the CA's minimum, where no certificate could be issued. */
 function durationsInOrder(policy: PolicyConfig): void {

@@ -8,7 +8,7 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
-import type { PolicyConfig } from '../contract.ts';
+import type { PolicyConfig, SignerConfig } from '../contract.ts';
 import { type Validity, validityOf, verifyChain } from '../lib/certificate.ts';
 import { AutocertError, type ErrorCode, messageOf } from '../lib/errors.ts';
 import type { SignOrder } from './ca-session.ts';
@@ -52,11 +52,11 @@ const TOKEN_REFUSED = / answered 401\b/;
 
 /** Answers requests; remembers only how far the CA dates back. */
 export class Answerer {
-  readonly #policy: PolicyConfig;
+  readonly #policy: PolicyConfig & Pick<SignerConfig, 'renewAt'>;
   readonly #ports: AnswerPorts;
   #backdateMs = DEFAULT_BACKDATE_MS;
 
-  constructor(policy: PolicyConfig, ports: AnswerPorts) {
+  constructor(policy: PolicyConfig & Pick<SignerConfig, 'renewAt'>, ports: AnswerPorts) {
     this.#policy = policy;
     this.#ports = ports;
   }
@@ -101,7 +101,7 @@ export class Answerer {
     const validity = validityOf(chain[0] ?? '');
     const misfit = this.#misfit(request, validity, durationMs);
     if (misfit) return { kind: 'again', message: misfit };
-    const result = await ports.writeStatus(request, issuedStatus(chain, validity, ports.now()));
+    const result = await ports.writeStatus(request, issuedStatus(chain, validity, ports.now(), this.#policy.renewAt));
     if (result === 'stale') return { kind: 'stale' };
     return {
       kind: 'issued',

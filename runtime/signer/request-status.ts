@@ -5,14 +5,19 @@
 import type { Validity } from '../lib/certificate.ts';
 import { ApiLimit, type Condition, type RequestStatus } from './pod-certificate-request.ts';
 
-/** `chain`: leaf first. */
-export function issuedStatus(chain: readonly string[], validity: Validity, now: Date): RequestStatus {
+/** `chain`: leaf first; `renewAt`: see {@link refreshAt}. */
+export function issuedStatus(
+  chain: readonly string[],
+  validity: Validity,
+  now: Date,
+  renewAt: number | undefined,
+): RequestStatus {
   return {
     conditions: [condition('Issued', 'Issued', 'signed by the Autocert CA', now)],
     certificateChain: chain.map((pem) => `${pem.trim()}\n`).join(''),
     notBefore: apiTime(validity.notBefore),
     notAfter: apiTime(validity.notAfter),
-    beginRefreshAt: apiTime(refreshAt(validity)),
+    beginRefreshAt: apiTime(refreshAt(validity, renewAt)),
   };
 }
 
@@ -27,13 +32,13 @@ export function failedStatus(reason: string, message: string, now: Date): Reques
 }
 
 /**
- * When two thirds of the lifetime are gone; kubelet adds up to five minutes, so that pods do not renew in step.
+ * When the share `renewAt` of the lifetime is gone; kubelet adds up to five minutes, so that pods do not renew in step.
  * Kept at the distance from both ends that the API demands.
  */
-export function refreshAt({ notBefore, notAfter }: Validity): Date {
+export function refreshAt({ notBefore, notAfter }: Validity, renewAt = 2 / 3): Date {
   const from = notBefore.getTime();
   const to = notAfter.getTime();
-  const due = from + ((to - from) * 2) / 3;
+  const due = from + (to - from) * renewAt;
   return new Date(Math.min(Math.max(due, from + ApiLimit.refreshMarginMs), to - ApiLimit.refreshMarginMs));
 }
 

@@ -204,6 +204,12 @@ describe('AutocertWebhook', () => {
     expect(JSON.stringify(moved)).not.toMatch(/"step"/);
   });
 
+  test('tells the signer when kubelet is to renew, if that is not the usual two thirds', () => {
+    const renewAt = (props: object) => configOf(made(props), 'autocert-signer-config', 'config.json').renewAt;
+    expect(renewAt({ signerRenewAt: 0.5 })).toBe(0.5);
+    expect(renewAt({})).toBeUndefined();
+  });
+
   test("tells webhook and signer the CA's lifetimes", () => {
     const manifests = synth((chart) => {
       const ca = new StepCa(chart, 'ca', { defaultDuration: Duration.hours(2), maxDuration: Duration.days(7) });
@@ -345,6 +351,11 @@ describe('AutocertWebhook refuses', () => {
     ],
     ['a timeout beyond half a minute', { timeout: Duration.minutes(1) }, /^timeout: got "1m"/],
     ['no replicas', { replicas: 0 }, /^replicas: got 0/],
+    [
+      'a renewal after expiry',
+      { signerRenewAt: 1.5 },
+      /^signerRenewAt: got 1.5, but it takes a number between 0 and 1/,
+    ],
     ['a negative number of signers', { signerReplicas: -1 }, /^signerReplicas: got -1/],
     [
       'an unknown failure policy',

@@ -5,7 +5,7 @@ const NOON = new Date('2026-01-01T12:00:00.123Z');
 const VALIDITY = { notBefore: new Date('2026-01-01T11:59:00Z'), notAfter: new Date('2026-01-02T11:59:00Z') };
 
 test('an issued request carries leaf and intermediate, the validity of the leaf, and when to renew', () => {
-  expect(issuedStatus(['LEAF', 'INTERMEDIATE\n\n'], VALIDITY, NOON)).toEqual({
+  expect(issuedStatus(['LEAF', 'INTERMEDIATE\n\n'], VALIDITY, NOON, undefined)).toEqual({
     conditions: [
       {
         type: 'Issued',
@@ -29,6 +29,13 @@ test('a refused request carries a condition and nothing else, as the API demands
   expect(failedStatus('RejectedByCA', 'no', NOON)).toEqual({
     conditions: [expect.objectContaining({ type: 'Failed', status: 'True', reason: 'RejectedByCA', message: 'no' })],
   });
+});
+
+test('renewal begins when the share is gone that the configuration names, and never within ten minutes of either end', () => {
+  const day = { notBefore: NOON, notAfter: new Date(NOON.getTime() + 86_400_000) };
+  expect(refreshAt(day, 0.5)).toEqual(new Date(NOON.getTime() + 43_200_000));
+  expect(refreshAt(day, 0.001)).toEqual(new Date(NOON.getTime() + 600_000));
+  expect(refreshAt(day, 0.999)).toEqual(new Date(day.notAfter.getTime() - 600_000));
 });
 
 test('a message is cut to what a condition can hold', () => {
