@@ -5,11 +5,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Annotation, WebhookPath } from '../runtime/contract.ts';
-import { removeOldNodes, removeOwnNode } from '../test/e2e/cluster/node.ts';
+import { type ClusterNode, removeOldNodes, removeOwnNode } from '../test/e2e/cluster/node.ts';
 import { ensurePackages } from '../test/e2e/cluster/packages.ts';
 import { processesNaming } from '../test/e2e/cluster/processes.ts';
 import { ensureKubernetes, ensurePrograms } from '../test/e2e/cluster/programs.ts';
@@ -129,10 +129,15 @@ async function startPods(node: RunningNode, kubectl: Kubectl, kind: Kind, count:
   const milliseconds = Number(String(line[0]));
   if (Number.isNaN(milliseconds)) throw new Error(`${count} ${kind} pods did not become ready`);
   const requests = (await requestsServed(kubectl)) - before;
-  const agents = processesNaming('autocert-agent\0run').reduce((sum, pid) => sum + megabytes(pid, 'Pss'), 0);
+  const agents = podProcesses(node.node, 'autocert-agent\0run').reduce((sum, pid) => sum + megabytes(pid, 'Pss'), 0);
   child.stdin.end();
   await ended;
   return { seconds: milliseconds / 1000, requests, agents };
+}
+
+/** Processes of this node's pods whose command line contains `text`; another node may be running beside it. */
+function podProcesses({ cgroup }: ClusterNode, text: string): number[] {
+  return processesNaming(text).filter((pid) => readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(cgroup));
 }
 
 /** Requests that the API server has answered so far, watches aside. */
@@ -145,7 +150,7 @@ async function requestsServed(kubectl: Kubectl): Promise<number> {
 
 /** The larger of the replicas, as their container's memory limit makes them. */
 async function webhookMemory({ node }: RunningNode, kubectl: Kubectl): Promise<Figure> {
-  const largest = () => Math.max(...processesNaming('webhook\0--config').map((pid) => megabytes(pid, 'Rss')));
+  const largest = () => Math.max(...podProcesses(node, 'webhook\0--config').map((pid) => megabytes(pid, 'Rss')));
   const address = await kubectl.run(['-n', 'step', 'get', 'service', 'autocert', '-o', 'jsonpath={.spec.clusterIP}']);
   const url = `https://${address}${WebhookPath.mutate}`;
   const admit = (amount: number) =>
