@@ -40,7 +40,12 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
   const nested = statfsSync(folder).type === OVERLAYFS_MAGIC; // overlayfs does not stack on itself
   writeConfigurations(folder, node.cgroup, nested ? 'native' : 'overlayfs');
 
-  const kubectl = node.inNetwork([join(KUBERNETES_BIN, 'kubectl'), `--kubeconfig=${join(folder, 'admin.kubeconfig')}`]);
+  const kubectl = node.inNetwork([
+    join(KUBERNETES_BIN, 'kubectl'),
+    `--kubeconfig=${join(folder, 'admin.kubeconfig')}`,
+    // Every node has the same address: what kubectl learnt of another one's API must not be taken for this one's.
+    `--cache-dir=${join(folder, 'kubectl-cache')}`,
+  ]);
   node.launch('containerd');
   node.launch('etcd');
   const images = loadImages(node);
