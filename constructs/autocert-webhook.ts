@@ -65,7 +65,7 @@ export interface AutocertWebhookProps extends SchedulingProps {
   readonly delivery?: Delivery;
   /** Shape of the injected agent. @default 'auto' - one native sidecar where the cluster has them */
   readonly sidecar?: SidecarStyle;
-  /** CPU and memory of an injected agent. @default - requests 10m and 64Mi, at most 500m and 128Mi */
+  /** CPU and memory of an injected agent. @default - requests 10m and 64Mi, at most 1 and 128Mi */
   readonly agentResources?: ContainerResources;
   /** Number of signer pods. @default 2 */
   readonly signerReplicas?: number;

@@ -229,7 +229,7 @@ describe('AutocertWebhook', () => {
     expect(agent).toEqual({
       image: `autocert:${packageJson.version}`,
       imagePullPolicy: 'IfNotPresent',
-      resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '500m', memory: '128Mi' } },
+      resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: '128Mi' } },
     });
   });
 
