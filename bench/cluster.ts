@@ -53,6 +53,7 @@ export async function cluster(note: (text: string) => void): Promise<Figure[]> {
   await ensureKubernetes(note);
   await removeOldNodes(false);
   const scratch = mkdtempSync(join(tmpdir(), 'autocert-bench-'));
+  process.once('SIGINT', () => void removeOwnNode().finally(() => process.exit(130)));
   try {
     const node = await bringUp(false, note);
     const kubectl = new Kubectl(node.kubectl);
