@@ -46,10 +46,13 @@ export function renewalSteps({ kubectl }: Context): { readonly deploy: Step; rea
           deployment(SERVER, 'hello-mtls-server-node', { PORT: '8443' }),
         ]);
         await kubectl.ready(NAMESPACE, `app=${SERVER}`);
-        const url = `https://${SERVER}.${NAMESPACE}.svc.cluster.local`;
-        await kubectl.apply([
-          deployment(CLIENT, 'hello-mtls-client-node', { HELLO_MTLS_URL: url, INTERVAL_MS: '100' }),
-        ]);
+        const address = ['-n', NAMESPACE, 'get', 'service', SERVER, '-o', 'jsonpath={.spec.clusterIP}'];
+        const environment = {
+          HELLO_MTLS_URL: `https://${SERVER}.${NAMESPACE}.svc.cluster.local`,
+          HELLO_MTLS_ADDRESS: await kubectl.run(address), // cluster DNS is not what is tested here
+          INTERVAL_MS: '100',
+        };
+        await kubectl.apply([deployment(CLIENT, 'hello-mtls-client-node', environment)]);
         await kubectl.ready(NAMESPACE, `app=${CLIENT}`);
         for (const name of [SERVER, CLIENT]) before.set(name, await filesOf(name));
         await waitFor('greetings', async () => (await logOf(CLIENT)).split('Hello, ').length > 10);
