@@ -9,11 +9,17 @@ import { AutocertError, messageOf } from '../lib/errors.ts';
 import { certificateDir, type Environment } from './settings.ts';
 import { waitForFiles } from './wait.ts';
 
+/**
+ * While kubelet awaits the hook it neither shows the agent's log nor ends the pod. So the hook fails now and then, which
+ * makes kubelet say so in an event, and start the agent anew.
+ */
+const WAIT_TIMEOUT = '1m';
+
 const USAGE = `Usage: autocert-agent run | once | wait [--timeout DURATION]
 
   run    obtain a certificate, then renew it until told to stop
   once   obtain a certificate, then end
-  wait   end when a valid certificate is there; fail after --timeout (default 5m)
+  wait   end when a valid certificate is there; fail after --timeout (default 1m)
 
 The files are site.crt, site.key and root.crt in ${AgentEnv.certificateDir} (default /var/run/autocert.step.sm).
 
@@ -52,7 +58,7 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
 }
 
 async function wait(args: readonly string[], env: Environment): Promise<number> {
-  const [flag = '--timeout', timeout = '5m', ...more] = args.flatMap((argument) => argument.split('='));
+  const [flag = '--timeout', timeout = WAIT_TIMEOUT, ...more] = args.flatMap((argument) => argument.split('='));
   if (flag !== '--timeout' || more.length > 0) return misused(`this is not known: ${args.join(' ')}`);
   const dir = certificateDir(env);
   const problem = await waitForFiles(dir, parseDuration(timeout));

@@ -24,6 +24,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'INVALID_INPUT',
   401: 'UNAUTHENTICATED',
   403: 'FORBIDDEN',
+  410: 'GONE',
   413: 'INVALID_INPUT',
   415: 'INVALID_INPUT',
 };

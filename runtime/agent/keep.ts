@@ -1,6 +1,6 @@
 /**
  * The loop that obtains a set of files and keeps it fresh. It outlives every failure: the reason is logged, the last
- * good files stay, and only the stop signal ends it. All effects are {@link AgentPorts}.
+ * good files stay, and only the stop signal ends it, or the end of the pod. All effects are {@link AgentPorts}.
  * @module
  */
 import { summaryOf, type Validity, validityOf } from '../lib/certificate.ts';
@@ -70,7 +70,13 @@ async function refresh({ held, renew, enroll, log }: AgentPorts): Promise<Certif
   }
 }
 
-/** Tries `issue` until it succeeds and its result is stored; `undefined` when the agent is to stop. */
+/**
+ * Tries `issue` until it succeeds and its result is stored; `undefined` when the agent is to stop.
+ *
+ * A pod that is gone is the one thing not to wait out: while kubelet awaits the `postStart` hook it does not end the
+ * pod (it starts and ends a pod in one thread of work), and nobody but the webhook can tell the agent that it should.
+ * @throws AutocertError `GONE`
+ */
 async function obtain(ports: AgentPorts, issue: () => Promise<CertificateSet>): Promise<Validity | undefined> {
   let delay: number | undefined;
   while (!ports.signal.aborted) {
@@ -82,6 +88,7 @@ async function obtain(ports: AgentPorts, issue: () => Promise<CertificateSet>): 
       return validity;
     } catch (error) {
       if (ports.signal.aborted) break;
+      if (error instanceof AutocertError && error.code === 'GONE') throw error;
       delay = afterFailure(ports, error, delay);
       await ports.sleep(delay);
     }

@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'UNAUTHENTICATED'
   /** The caller is known and may not have what it asks for. */
   | 'FORBIDDEN'
+  /** The pod that this is about is being deleted, or has been. Nothing will come of asking again. */
+  | 'GONE'
   /** The CA refused. Asking again with the same input will not help. */
   | 'CA_REJECTED'
   /** A peer cannot be reached or is not ready: worth trying again. */

@@ -40,7 +40,7 @@ export interface BackoffBounds {
  * in hand there is time, but never so much that a short lifetime runs out between two tries.
  */
 export function backoffBounds(inHand: Validity | undefined): BackoffBounds {
-  if (inHand === undefined) return { base: SECOND / 4, cap: 30 * SECOND };
+  if (inHand === undefined) return { base: SECOND / 4, cap: 15 * SECOND };
   const lifetime = inHand.notAfter.getTime() - inHand.notBefore.getTime();
   return { base: SECOND, cap: Math.max(SECOND, Math.min(MINUTE, lifetime / 20)) };
 }

@@ -44,6 +44,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   INVALID_INPUT: 400,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  GONE: 410,
   UNAVAILABLE: 503,
 };
 

@@ -65,7 +65,7 @@ const CSR = /^\s*-----BEGIN CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END 
 
 /**
  * Makes the endpoint. It throws AutocertError: `INVALID_INPUT` (the request), `UNAUTHENTICATED` (the attestation),
- * `FORBIDDEN` (pod, namespace or names), `UNAVAILABLE` (API server or CA; worth trying again).
+ * `GONE` (the pod), `FORBIDDEN` (namespace or names), `UNAVAILABLE` (API server or CA; worth trying again).
  */
 export function createTokenEndpoint(
   config: PolicyConfig & Pick<CaConfig, 'caUrl'>,
@@ -172,14 +172,14 @@ async function readPod(api: TokenPorts['api'], namespace: string, name: string):
 }
 
 function checkPod(pod: Pod | undefined, { pod: name, namespace, uid, serviceAccount }: Identity): asserts pod is Pod {
-  if (!pod) throw unauthenticated(`pod ${namespace}/${name} does not exist any more`);
+  if (!pod) throw gone(`pod ${namespace}/${name} does not exist any more`);
   if (pod.metadata.uid !== uid) {
-    throw unauthenticated(`the token is of an earlier pod ${namespace}/${name}, not of the one that runs now`);
+    throw gone(`the token is of an earlier pod ${namespace}/${name}, not of the one that runs now`);
   }
   if (pod.spec.serviceAccountName !== serviceAccount) {
     throw unauthenticated(`pod ${namespace}/${name} does not run as service account ${serviceAccount}`);
   }
-  if (pod.metadata.deletionTimestamp) throw forbidden(`pod ${namespace}/${name} is being deleted`);
+  if (pod.metadata.deletionTimestamp) throw gone(`pod ${namespace}/${name} is being deleted`);
 }
 
 /** Whatever the API server refuses to this webhook is no fault of the caller's. */
@@ -193,6 +193,10 @@ function invalid(message: string): AutocertError {
 
 function unauthenticated(message: string): AutocertError {
   return new AutocertError('UNAUTHENTICATED', message);
+}
+
+function gone(message: string): AutocertError {
+  return new AutocertError('GONE', message);
 }
 
 function forbidden(message: string): AutocertError {

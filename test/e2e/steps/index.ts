@@ -7,6 +7,7 @@ import { clusterSteps } from './cluster.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { lifecycleSteps } from './lifecycle.ts';
 import { nativeSteps } from './native.ts';
+import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
 import { tutorialSteps } from './tutorial.ts';
@@ -23,6 +24,7 @@ export function allSteps(context: Context): Step[] {
     ...tutorialSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
+    ...outageSteps(context),
     ...nativeSteps(context),
     ...renewal.look,
     ...lifecycleSteps(context),

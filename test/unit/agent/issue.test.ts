@@ -128,6 +128,7 @@ describe('enrolling fails, and says why, when', () => {
   });
 
   test.each([
+    [410, 'GONE', 'refuses: "a.example" is not a name of the namespace shop'],
     [403, 'FORBIDDEN', 'refuses: "a.example" is not a name of the namespace shop'],
     [401, 'UNAUTHENTICATED', 'refuses: "a.example"'],
     [400, 'INVALID_INPUT', 'refuses: "a.example"'],

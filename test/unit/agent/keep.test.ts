@@ -11,7 +11,8 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const START = Date.parse('2026-06-01T12:00:00Z');
 const root = issue('Test Root CA', { ca: true });
-const refused = (code: 'CA_REJECTED' | 'FORBIDDEN' | 'UNAVAILABLE') => new AutocertError(code, `it is ${code}`);
+const refused = (code: 'CA_REJECTED' | 'FORBIDDEN' | 'GONE' | 'UNAVAILABLE') =>
+  new AutocertError(code, `it is ${code}`);
 
 /** A world with a clock that only sleeping moves. What happens is written down with its time in minutes. */
 function world(script: { enroll?: (Error | undefined)[]; renew?: (Error | undefined)[]; lifetime?: number } = {}) {
@@ -148,11 +149,17 @@ describe('failure', () => {
     expect(enrollments.length).toBeGreaterThan(1);
   });
 
+  test('that says that the pod is gone ends it, so that kubelet can end the pod', async () => {
+    const it = world({ lifetime: 30 * SECOND, enroll: [refused('UNAVAILABLE'), refused('GONE')] });
+    await expect(keepFresh(it.ports)).rejects.toMatchObject({ code: 'GONE' });
+    expect(it.sleeps).toHaveLength(1);
+  });
+
   test('waits longer and longer, to a bound', async () => {
     const it = world({ enroll: Array(30).fill(refused('UNAVAILABLE')) });
     await keepFreshWith(it, { random: () => 1 }, 30);
-    expect(it.sleeps.slice(0, 4)).toEqual([750, 2_250, 6_750, 20_250]);
-    expect(it.sleeps[20]).toBe(30 * SECOND);
+    expect(it.sleeps.slice(0, 4)).toEqual([750, 2_250, 6_750, 15_000]);
+    expect(it.sleeps[20]).toBe(15 * SECOND);
   });
 
   test('that is anything else than an AutocertError is survived too', async () => {

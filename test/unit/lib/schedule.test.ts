@@ -67,7 +67,7 @@ describe('nextDelay', () => {
 
 describe('backoffBounds', () => {
   test('without a certificate the first try comes soon and the last within half a minute', () => {
-    expect(backoffBounds(undefined)).toEqual({ base: 250, cap: 30 * SECOND });
+    expect(backoffBounds(undefined)).toEqual({ base: 250, cap: 15 * SECOND });
   });
 
   test('with one in hand it is a minute, or a twentieth of a short lifetime', () => {

@@ -143,10 +143,11 @@ describe('a pod that may have what it asks for', () => {
   });
 });
 
-describe('attestations that prove nothing', () => {
-  const user = (change: (user: { username: string; extra: Record<string, unknown> }) => void) => (world: Cluster) =>
-    change(world.review.user as { username: string; extra: Record<string, unknown> });
+/** Changes what the API server's review says of the caller. */
+const user = (change: (user: { username: string; extra: Record<string, unknown> }) => void) => (world: Cluster) =>
+  change(world.review.user as { username: string; extra: Record<string, unknown> });
 
+describe('attestations that prove nothing', () => {
   test.each<[string, (world: Cluster) => void, RegExp]>([
     [
       'a token that the API server refuses, with its reason',
@@ -175,30 +176,11 @@ describe('attestations that prove nothing', () => {
       /not bound to a pod/,
     ],
     [
-      'a pod that is gone',
-      ({ failures }) => failures.set(POD_PATH, notFound()),
-      /pod shop\/web-0 does not exist any more/,
-    ],
-    [
-      'an earlier pod of the same name',
-      ({ pod }) => {
-        pod.metadata.uid = 'uid-2';
-      },
-      /of an earlier pod shop\/web-0/,
-    ],
-    [
       'another service account',
       ({ pod }) => {
         pod.spec.serviceAccountName = 'other';
       },
       /does not run as service account web/,
-    ],
-    [
-      'another pod than the one that asks',
-      user(({ extra }) => {
-        extra['authentication.kubernetes.io/pod-name'] = ['db-0'];
-      }),
-      /pod shop\/db-0 does not exist/,
     ],
   ])('%s is 401', async (_title, change, message) => {
     await expect(ask(change)).rejects.toMatchObject({
@@ -218,6 +200,35 @@ describe('attestations that prove nothing', () => {
   });
 });
 
+describe('pods that are no more', () => {
+  test.each<[string, (world: Cluster) => void, RegExp]>([
+    ['deleted', ({ failures }) => failures.set(POD_PATH, notFound()), /pod shop\/web-0 does not exist any more/],
+    [
+      'being deleted',
+      ({ pod }) => {
+        pod.metadata.deletionTimestamp = 'now';
+      },
+      /is being deleted/,
+    ],
+    [
+      'replaced by one of the same name',
+      ({ pod }) => {
+        pod.metadata.uid = 'uid-2';
+      },
+      /of an earlier pod shop\/web-0/,
+    ],
+    [
+      'another than the one that asks',
+      user(({ extra }) => {
+        extra['authentication.kubernetes.io/pod-name'] = ['db-0'];
+      }),
+      /pod shop\/db-0 does not exist/,
+    ],
+  ])('%s: the agent is told that it is over', async (_title, change, message) => {
+    await expect(ask(change)).rejects.toMatchObject({ code: 'GONE', message: expect.stringMatching(message) });
+  });
+});
+
 describe('pods that may not', () => {
   test.each<[string, (world: Cluster) => void, RegExp]>([
     [
@@ -228,13 +239,6 @@ describe('pods that may not', () => {
       /namespace shop is not labelled autocert\.step\.sm=enabled/,
     ],
     ['in a namespace that is gone', ({ failures }) => failures.set(NAMESPACE_PATH, notFound()), /is not labelled/],
-    [
-      'that are being deleted',
-      ({ pod }) => {
-        pod.metadata.deletionTimestamp = 'now';
-      },
-      /is being deleted/,
-    ],
     [
       'that ask for nothing',
       ({ pod }) => {
