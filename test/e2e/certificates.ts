@@ -11,7 +11,10 @@ import type { Kubectl } from './kubectl.ts';
 export interface CertificateFiles {
   readonly leaf: X509Certificate;
   readonly intermediate: X509Certificate;
+  /** That of `roots` which issued the intermediate. */
   readonly root: X509Certificate;
+  /** All that `root.crt` has, in its order. */
+  readonly roots: readonly X509Certificate[];
   readonly keyPem: string;
 }
 
@@ -42,19 +45,19 @@ export async function readFiles(
 /** Parses the contents of `site.crt`, `site.key` and `root.crt`. */
 export function parseFiles([site = '', keyPem = '', rootPem = '']: readonly string[]): CertificateFiles {
   const [leaf, intermediate, ...more] = certificatesIn(site);
-  const [root] = certificatesIn(rootPem);
+  const roots = certificatesIn(rootPem);
   assert(leaf && intermediate && more.length === 0, `site.crt has leaf and intermediate:\n${site}`);
-  assert(root, `root.crt has a certificate:\n${rootPem}`);
-  return { leaf, intermediate, root, keyPem };
+  const root = roots.find((one) => intermediate.checkIssued(one) && intermediate.verify(one.publicKey));
+  assert(root, `root.crt has the root of the intermediate:\n${site}${rootPem}`);
+  return { leaf, intermediate, root, roots, keyPem };
 }
 
-/** Asserts names, lifetime, chain and key. */
-export function assertCertificate({ leaf, intermediate, root, keyPem }: CertificateFiles, expected: Expected): void {
+/** Asserts names, lifetime, key, and that the chain, whose end {@link parseFiles} has found, begins at the leaf. */
+export function assertCertificate({ leaf, intermediate, keyPem }: CertificateFiles, expected: Expected): void {
   assert.equal(leaf.subject, `CN=${expected.name}`);
   assert.equal(leaf.subjectAltName, (expected.sans ?? [`DNS:${expected.name}`]).join(', '));
   assert(leaf.checkPrivateKey(createPrivateKey(keyPem)), 'site.key is the key of site.crt');
   assert(leaf.checkIssued(intermediate) && leaf.verify(intermediate.publicKey), 'the intermediate signed the leaf');
-  assert(intermediate.checkIssued(root) && intermediate.verify(root.publicKey), 'the root signed the intermediate');
   const lifetime = leaf.validToDate.getTime() - leaf.validFromDate.getTime();
   const wanted = (expected.hours ?? 24) * 60 * MINUTE;
   // The back-dated minute may count or not, and kubelet rounds.

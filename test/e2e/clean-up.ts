@@ -6,8 +6,10 @@ import { existsSync } from 'node:fs';
 import { CaseNamespace } from './cases.ts';
 import type { Context } from './context.ts';
 import { manifestsOf } from './steps/install.ts';
+import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
 import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
+import { ROTATION_NAMESPACE } from './steps/rotation.ts';
 import { TUTORIAL_APPS } from './steps/tutorial.ts';
 import { UNLABELLED_NAMESPACE } from './steps/workloads.ts';
 
@@ -17,7 +19,10 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
   const apps = `app in (${TUTORIAL_APPS.join(',')})`;
   await kubectl.try(['label', 'namespace', 'default', 'autocert.step.sm-']);
   await kubectl.try(['-n', 'default', 'delete', 'deployments,services', '-l', apps, ...gone]);
-  const namespaces = [...Object.values(CaseNamespace), RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE];
+  const namespaces = [
+    ...Object.values(CaseNamespace),
+    ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
+  ];
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);
   const manifests = manifestsOf({ scratch });
   if (existsSync(manifests)) await kubectl.try(['delete', '-f', manifests, ...gone]);

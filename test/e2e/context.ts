@@ -11,12 +11,16 @@ export interface Context {
   readonly native: boolean;
   /** Whether the cluster is a node that this run brought up. */
   readonly ownNode: boolean;
+  /** Whether steps run that wait for a quarter of an hour. */
+  readonly long: boolean;
   /** A command in a network that reaches nodes and Services' node ports. */
   readonly inNetwork: (argv: readonly string[]) => string[];
   /** A folder for the files of this run. */
   readonly scratch: string;
   /** Program `step`. */
   readonly step: string;
+  /** Shows a line, of something that is measured and not asserted. */
+  readonly print: (line: string) => void;
   /** Ends kubelet and starts it again. Absent: the node is not ours. */
   readonly restartKubelet?: () => Promise<void>;
 }

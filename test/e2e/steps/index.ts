@@ -1,32 +1,40 @@
 /**
- * All steps, in the order in which they run: that of the tutorial, but for the renewal, which is begun early.
+ * All steps, in the order in which they run: that of the tutorial, but for what takes its time, which is begun early.
  * @module
  */
 import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { lifecycleSteps } from './lifecycle.ts';
+import { longSteps } from './long.ts';
 import { nativeSteps } from './native.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
+import { rotationSteps } from './rotation.ts';
 import { tutorialSteps } from './tutorial.ts';
 import { workloadSteps } from './workloads.ts';
 
 /** The steps for this cluster. */
 export function allSteps(context: Context): Step[] {
   const renewal = renewalSteps(context);
+  const rotation = rotationSteps(context, renewal.greetings);
+  const long = longSteps(context);
   return [
     ...clusterSteps(context),
     ...installSteps(context),
     renewal.deploy,
+    ...long.deploy,
     ...recoverySteps(context),
     ...tutorialSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...outageSteps(context),
+    ...long.look, // before kubelet is restarted, which makes it renew
+    ...rotation.announce,
     ...nativeSteps(context),
     ...renewal.look,
+    ...rotation.replace,
     ...lifecycleSteps(context),
   ];
 }

@@ -29,6 +29,14 @@ export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
   return join(scratch, 'dist');
 }
 
+/** Applies the manifests again, which runs the PKI Job again. */
+export async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
+  const { kubectl } = context;
+  await kubectl.run(['-n', NAMESPACE, 'delete', 'job', '--all', '--wait']);
+  await kubectl.run(['apply', '-f', manifestsOf(context)]);
+  await installed(kubectl);
+}
+
 /** Waits for the Job and for every workload of the namespace. */
 export async function installed(kubectl: Kubectl): Promise<void> {
   await kubectl.run(['-n', NAMESPACE, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
@@ -49,7 +57,8 @@ export function installSteps(context: Context): Step[] {
       name: 'cdk8s synth, kubectl apply -f dist/: PKI Job, CA, webhook and signer roll out',
       base: true,
       run: async () => {
-        await run(['npx', 'cdk8s', 'synth', '--check-upgrade=false', '--output', dist], { cwd: ROOT });
+        const app = context.long ? ['--app', 'node test/e2e/early-renewal.ts'] : [];
+        await run(['npx', 'cdk8s', 'synth', '--check-upgrade=false', '--output', dist, ...app], { cwd: ROOT });
         await kubectl.run(['apply', '-f', dist]);
         await installed(kubectl);
       },
@@ -86,9 +95,7 @@ export function installSteps(context: Context): Step[] {
       name: 'a second run of the PKI Job keeps every key',
       run: async () => {
         const before = await fingerprints(kubectl);
-        await kubectl.run(['-n', NAMESPACE, 'delete', 'job', '--all', '--wait']);
-        await kubectl.run(['apply', '-f', dist]);
-        await installed(kubectl);
+        await reinstall(context);
         assert.deepEqual(await fingerprints(kubectl), before);
       },
     },

@@ -4,58 +4,40 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Annotation, CERTIFICATE_DIR, ContainerName } from '../../../runtime/contract.ts';
-import { assertCertificate, type CertificateFiles, parseFiles } from '../certificates.ts';
+import { Annotation, ContainerName } from '../../../runtime/contract.ts';
+import { assertCertificate, type CertificateFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
+import { Greetings } from '../greetings.ts';
 import { waitFor } from '../shell.ts';
-import { podTemplate } from '../workloads.ts';
 
 /** Namespace of the pods whose certificates are renewed. */
 export const RENEWAL_NAMESPACE = 'e2e-renewal';
 
-const NAMESPACE = RENEWAL_NAMESPACE;
-const SERVER = 'renewal-server';
-const CLIENT = 'renewal-client';
 const LIFETIME = '5m';
 const IN_TIME = { timeoutMs: 5 * 60_000, everyMs: 2_000 };
 
-/** The step that deploys, for early in the run, and the one that looks, for late in it. */
-export function renewalSteps({ kubectl }: Context): { readonly deploy: Step; readonly look: readonly Step[] } {
+/** The step that deploys, for early in the run, those that look, for late in it, and the pods for whoever looks later. */
+export function renewalSteps({ kubectl }: Context): {
+  readonly deploy: Step;
+  readonly look: readonly Step[];
+  readonly greetings: Greetings;
+} {
+  const greetings = new Greetings(kubectl, {
+    namespace: RENEWAL_NAMESPACE,
+    annotations: { [Annotation.duration]: LIFETIME, [Annotation.delivery]: 'sidecar' },
+  });
+  const { server, client } = greetings;
   const before = new Map<string, CertificateFiles>();
 
-  /** The files of a pod whose image has Node and no shell. */
-  const filesOf = async (name: string): Promise<CertificateFiles> => {
-    const read = `const{readFileSync:r,realpathSync:p}=require("fs");const d=p("${CERTIFICATE_DIR}/..data");console.log(JSON.stringify(["site.crt","site.key","root.crt"].map(f=>String(r(d+"/"+f)))))`;
-    return parseFiles(
-      JSON.parse(await kubectl.exec(NAMESPACE, `deployment/${name}`, name, ['node', '-e', read])) as string[],
-    );
-  };
-  const logOf = (name: string, container = name) =>
-    kubectl.run(['-n', NAMESPACE, 'logs', `deployment/${name}`, '-c', container]);
-
   return {
+    greetings,
     deploy: {
       id: '9.0',
       name: `a server and a client whose certificates live ${LIFETIME} greet each other ten times a second`,
       base: true,
       run: async () => {
-        const labels = { 'autocert.step.sm': 'enabled' };
-        await kubectl.apply([
-          { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } },
-          service(),
-          deployment(SERVER, 'hello-mtls-server-node', { PORT: '8443' }),
-        ]);
-        await kubectl.ready(NAMESPACE, `app=${SERVER}`);
-        const address = ['-n', NAMESPACE, 'get', 'service', SERVER, '-o', 'jsonpath={.spec.clusterIP}'];
-        const environment = {
-          HELLO_MTLS_URL: `https://${SERVER}.${NAMESPACE}.svc.cluster.local`,
-          HELLO_MTLS_ADDRESS: await kubectl.run(address), // cluster DNS is not what is tested here
-          INTERVAL_MS: '100',
-        };
-        await kubectl.apply([deployment(CLIENT, 'hello-mtls-client-node', environment)]);
-        await kubectl.ready(NAMESPACE, `app=${CLIENT}`);
-        for (const name of [SERVER, CLIENT]) before.set(name, await filesOf(name));
-        await waitFor('greetings', async () => (await logOf(CLIENT)).split('Hello, ').length > 10);
+        await greetings.start();
+        for (const app of [server, client]) before.set(app, await greetings.filesOf(app));
       },
     },
     look: [
@@ -63,18 +45,18 @@ export function renewalSteps({ kubectl }: Context): { readonly deploy: Step; rea
         id: '9.1',
         name: 'both were renewed: new serial, new key, the chain as it must be',
         run: async () => {
-          for (const name of [SERVER, CLIENT]) {
-            const old = before.get(name);
+          for (const app of [server, client]) {
+            const old = before.get(app);
             const files = await waitFor(
-              `${name} to have a new certificate`,
+              `${app} to have a new certificate`,
               async () => {
-                const now = await filesOf(name);
+                const now = await greetings.filesOf(app);
                 return now.leaf.serialNumber !== old?.leaf.serialNumber && now;
               },
               IN_TIME,
             );
             assert.notEqual(files.keyPem, old?.keyPem, 'a new key');
-            assertCertificate(files, { name: `${name}.${NAMESPACE}.svc.cluster.local`, hours: 5 / 60 });
+            assertCertificate(files, { name: greetings.nameOf(app), hours: 5 / 60 });
           }
         },
       },
@@ -82,53 +64,16 @@ export function renewalSteps({ kubectl }: Context): { readonly deploy: Step; rea
         id: '9.2',
         name: 'the server serves the new certificate, and no request failed',
         run: async () => {
-          await waitFor('the server to notice', async () => (await logOf(SERVER)).includes('certificate renewed'));
-          const lines = (await logOf(CLIENT)).trim().split('\n');
-          assert(lines.length > 500, `${lines.length} greetings`);
-          assert.deepEqual(
-            lines.filter((line) => !line.endsWith(`Hello, ${CLIENT}.${NAMESPACE}.svc.cluster.local!`)),
-            [],
-          );
-          const restarts =
-            '{.items[*].status.containerStatuses[*].restartCount} {.items[*].status.initContainerStatuses[*].restartCount}';
-          const counts = await kubectl.run(['-n', NAMESPACE, 'get', 'pods', '-o', `jsonpath=${restarts}`]);
-          assert.match(counts, /^[0 ]+$/, 'no container was restarted');
+          await greetings.renewedAtServer(1);
+          await greetings.moreThan(500);
+          await greetings.assertUnbroken();
           assert.doesNotMatch(
-            await logOf(SERVER, ContainerName.renewer),
+            await greetings.logOf(server, ContainerName.renewer),
             /PRIVATE KEY|eyJ/,
             'no key and no token is in the log',
           );
         },
       },
     ],
-  };
-}
-
-function service(): object {
-  const spec = { ports: [{ port: 443, targetPort: 8443 }], selector: { app: SERVER } };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name: SERVER, namespace: NAMESPACE }, spec };
-}
-
-function deployment(name: string, image: string, environment: Readonly<Record<string, string>>): object {
-  const template = podTemplate(name, {
-    annotations: {
-      [Annotation.name]: `${name}.${NAMESPACE}.svc.cluster.local`,
-      [Annotation.duration]: LIFETIME,
-      [Annotation.delivery]: 'sidecar',
-    },
-  });
-  const env = Object.entries(environment).map(([key, value]) => ({ name: key, value }));
-  const container = { name, image: `${image}:latest`, imagePullPolicy: 'IfNotPresent', env };
-  const readiness = name === SERVER && {
-    readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1, failureThreshold: 30 },
-  };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name, namespace: NAMESPACE },
-    spec: {
-      selector: { matchLabels: { app: name } },
-      template: { ...template, spec: { ...template.spec, containers: [{ ...container, ...readiness }] } },
-    },
   };
 }

@@ -1,0 +1,142 @@
+/**
+ * The hello-mtls server and client of the tutorial, greeting ten times a second: the traffic that must not break while
+ * certificates are replaced.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { Annotation, CERTIFICATE_DIR, NAMESPACE_LABEL } from '../../runtime/contract.ts';
+import { type CertificateFiles, parseFiles } from './certificates.ts';
+import type { Kubectl } from './kubectl.ts';
+import { waitFor } from './shell.ts';
+import { podTemplate } from './workloads.ts';
+
+/** What differs between the pairs. */
+export interface GreetingsOptions {
+  /** Made with its label; has nothing else in it. */
+  readonly namespace: string;
+  /** Annotations besides the name. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+const INTERVAL_MS = '100';
+
+/** A server, a client, and what they say. */
+export class Greetings {
+  readonly server: string;
+  readonly client: string;
+  /** Where the server is reached. */
+  readonly url: string;
+  readonly #kubectl: Kubectl;
+  readonly #options: GreetingsOptions;
+
+  constructor(kubectl: Kubectl, options: GreetingsOptions) {
+    const { namespace } = options;
+    this.#kubectl = kubectl;
+    this.#options = options;
+    this.server = `${namespace}-server`;
+    this.client = `${namespace}-client`;
+    this.url = `https://${this.nameOf(this.server)}`;
+  }
+
+  /** Name in the certificate of server or client. */
+  nameOf(app: string): string {
+    return `${app}.${this.#options.namespace}.svc.cluster.local`;
+  }
+
+  /** Deploys both; resolves when they greet. */
+  async start(): Promise<void> {
+    const { namespace } = this.#options;
+    const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+    await this.#kubectl.apply([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+      this.#service(),
+      this.#deployment(this.server, 'hello-mtls-server-node', { PORT: '8443' }),
+    ]);
+    await this.#kubectl.ready(namespace, `app=${this.server}`);
+    const address = ['-n', namespace, 'get', 'service', this.server, '-o', 'jsonpath={.spec.clusterIP}'];
+    const environment = {
+      HELLO_MTLS_URL: this.url,
+      HELLO_MTLS_ADDRESS: await this.#kubectl.run(address), // cluster DNS is not what is tested here
+      INTERVAL_MS,
+    };
+    await this.#kubectl.apply([this.#deployment(this.client, 'hello-mtls-client-node', environment)]);
+    await this.#kubectl.ready(namespace, `app=${this.client}`);
+    await this.moreThan(10);
+  }
+
+  /** The files of server or client, whose images have Node and no shell. */
+  async filesOf(app: string): Promise<CertificateFiles> {
+    const read = `const{readFileSync:r,realpathSync:p}=require("fs");const d=p("${CERTIFICATE_DIR}/..data");console.log(JSON.stringify(["site.crt","site.key","root.crt"].map(f=>String(r(d+"/"+f)))))`;
+    const { namespace } = this.#options;
+    const text = await this.#kubectl.exec(namespace, `deployment/${app}`, app, ['node', '-e', read]);
+    return parseFiles(JSON.parse(text) as string[]);
+  }
+
+  /** What server or client has printed. */
+  logOf(app: string, container = app): Promise<string> {
+    return this.#kubectl.run(['-n', this.#options.namespace, 'logs', `deployment/${app}`, '-c', container]);
+  }
+
+  /** How many answers the client has had, good or bad. */
+  async count(): Promise<number> {
+    return (await this.#lines()).length;
+  }
+
+  /** Waits until the client has had more than `count` answers. */
+  async moreThan(count: number): Promise<void> {
+    await waitFor(`more than ${count} greetings`, async () => (await this.count()) > count);
+  }
+
+  /** Waits until the server has taken new files into use this many times. */
+  async renewedAtServer(times: number): Promise<void> {
+    await waitFor('the server to notice', async () => (await this.renewals()) >= times);
+  }
+
+  /** How often the server has taken new files into use. */
+  async renewals(): Promise<number> {
+    return (await this.logOf(this.server)).split('certificate renewed').length - 1;
+  }
+
+  /** Asserts that every request was answered as it must be, and that no container was restarted. */
+  async assertUnbroken(): Promise<void> {
+    const greeting = `Hello, ${this.nameOf(this.client)}!`;
+    assert.deepEqual(
+      (await this.#lines()).filter((line) => !line.endsWith(greeting)),
+      [],
+    );
+    const restarts =
+      '{.items[*].status.containerStatuses[*].restartCount} {.items[*].status.initContainerStatuses[*].restartCount}';
+    const apps = `app in (${this.server}, ${this.client})`;
+    const list = ['-n', this.#options.namespace, 'get', 'pods', '-l', apps, '-o', `jsonpath=${restarts}`];
+    assert.match(await this.#kubectl.run(list), /^[0 ]+$/, 'no container was restarted');
+  }
+
+  async #lines(): Promise<readonly string[]> {
+    return (await this.logOf(this.client)).trim().split('\n');
+  }
+
+  #service(): object {
+    const spec = { ports: [{ port: 443, targetPort: 8443 }], selector: { app: this.server } };
+    const metadata = { name: this.server, namespace: this.#options.namespace };
+    return { apiVersion: 'v1', kind: 'Service', metadata, spec };
+  }
+
+  #deployment(name: string, image: string, environment: Readonly<Record<string, string>>): object {
+    const { namespace, annotations } = this.#options;
+    const template = podTemplate(name, { annotations: { [Annotation.name]: this.nameOf(name), ...annotations } });
+    const env = Object.entries(environment).map(([key, value]) => ({ name: key, value }));
+    const container = { name, image: `${image}:latest`, imagePullPolicy: 'IfNotPresent', env };
+    const readiness = name === this.server && {
+      readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1, failureThreshold: 30 },
+    };
+    return {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace },
+      spec: {
+        selector: { matchLabels: { app: name } },
+        template: { ...template, spec: { ...template.spec, containers: [{ ...container, ...readiness }] } },
+      },
+    };
+  }
+}
