@@ -37,6 +37,7 @@ export function nativeSteps(context: Context): Step[] {
     {
       id: '12.1',
       name: 'a wrong name is refused at kubectl apply of what makes pods, not only of pods',
+      base: true, // makes the namespace
       run: async () => {
         await kubectl.apply([namespace()]);
         for (const workload of workloadsNamed('pay.bank.svc')) {
