@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NodeGroup } from './control-groups.ts';
 import { Address, BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
 
 /** Path of containerd's socket, inside the node. */
@@ -16,6 +17,11 @@ const ETCD_URL = 'http://127.0.0.1:2379';
 
 /** The parts in the order of their start. */
 export type Component = 'etcd' | 'containerd' | 'apiserver' | 'controller-manager' | 'scheduler' | 'kubelet' | 'proxy';
+
+/** Where it gets its share of the CPU from. */
+export function groupOf(component: Component): NodeGroup {
+  return component === 'kubelet' || component === 'containerd' || component === 'proxy' ? 'system' : 'control-plane';
+}
 
 /** The command line of a part whose folder is `state`. */
 export function commandOf(component: Component, state: string): string[] {
@@ -95,11 +101,11 @@ export function commandOf(component: Component, state: string): string[] {
 }
 
 /** Writes the files that the command lines name. `cgroup` is the control group that pods are below. */
-export function writeConfigurations(state: string, cgroup: string, snapshotter: 'overlayfs' | 'native'): void {
+export function writeConfigurations(state: string, cgroup: string): void {
   const write = (name: string, content: object | string) =>
     writeFileSync(join(state, name), typeof content === 'string' ? content : JSON.stringify(content, undefined, 2));
 
-  write('containerd.toml', containerd(state, snapshotter));
+  write('containerd.toml', containerd(state));
   write('cni/10-bridge.conflist', {
     cniVersion: '0.4.0',
     name: 'e2e',
@@ -157,7 +163,7 @@ export function writeConfigurations(state: string, cgroup: string, snapshotter: 
   });
 }
 
-function containerd(state: string, snapshotter: string): string {
+function containerd(state: string): string {
   // restrict_oom_score_adj: without CAP_SYS_RESOURCE runc would die when it lowers the score.
   return `version = 2
 root = "/var/lib/containerd"
@@ -171,7 +177,7 @@ state = "/run/containerd"
     bin_dir = "/usr/lib/cni"
     conf_dir = "${join(state, 'cni')}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "${snapshotter}"
+    snapshotter = "overlayfs"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 `;

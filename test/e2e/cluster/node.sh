@@ -9,6 +9,9 @@ read -r pid _ < /proc/self/stat
 
 mount --make-rshared / # kubelet hands mounts on to containers; the machine sees none of them
 mount -t tmpfs -o mode=755 tmpfs /run
+# The node's disk is in memory: on a shared one the container runtime's syncs make the CA's database wait for each other.
+mkdir "$state/root"
+mount -t tmpfs -o mode=755 tmpfs "$state/root"
 for dir in var/lib var/log opt; do
   mkdir -p "$state/root/$dir"
   mount --bind "$state/root/$dir" "/$dir"

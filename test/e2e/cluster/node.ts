@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../shell.ts';
-import { type Component, commandOf } from './components.ts';
-import { makeControlGroup, removeControlGroup } from './control-groups.ts';
+import { type Component, commandOf, groupOf } from './components.ts';
+import { inControlGroup, makeControlGroup, removeControlGroup } from './control-groups.ts';
 import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { Address, BIN, KUBERNETES_BIN, NODES } from './settings.ts';
 
@@ -55,7 +55,8 @@ export class ClusterNode {
   /** Starts a part of Kubernetes; its output goes to a log file. It lives as long as the node. */
   launch(component: Component): void {
     const log = openSync(join(this.folder, 'log', `${component}.log`), 'a');
-    const [file = '', ...args] = this.inside(commandOf(component, this.folder));
+    const command = this.inside(commandOf(component, this.folder));
+    const [file = '', ...args] = inControlGroup(this.cgroup, groupOf(component), command);
     const path = `${BIN}:${KUBERNETES_BIN}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`; // containerd finds its shim there
     spawn(file, args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, PATH: path } }).unref();
   }

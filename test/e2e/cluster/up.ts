@@ -2,7 +2,7 @@
  * Brings the node up: control plane, kubelet, container runtime, cluster DNS, storage, images.
  * @module
  */
-import { chmodSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, waitFor } from '../shell.ts';
 import { CONTAINERD_SOCKET, writeConfigurations } from './components.ts';
@@ -11,8 +11,8 @@ import { ClusterNode, removeOwnNode } from './node.ts';
 import { makeClusterPki } from './pki.ts';
 import { BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
 
-const OVERLAYFS_MAGIC = 0x794c7630;
-const VOLUMES = 6;
+/** Folders of the volumes, as the node sees them. */
+const VOLUMES = Array.from({ length: 6 }, (_, index) => `/var/lib/autocert-e2e/${index}`);
 
 /** A node that pods can run on. */
 export interface RunningNode {
@@ -37,8 +37,7 @@ export async function bringUp(keep: boolean, note: (text: string) => void): Prom
 async function populate(node: ClusterNode, note: (text: string) => void): Promise<RunningNode> {
   const { folder } = node;
   await makeClusterPki(folder);
-  const nested = statfsSync(folder).type === OVERLAYFS_MAGIC; // overlayfs does not stack on itself
-  writeConfigurations(folder, node.cgroup, nested ? 'native' : 'overlayfs');
+  writeConfigurations(folder, node.cgroup);
 
   const kubectl = node.inNetwork([
     join(KUBERNETES_BIN, 'kubectl'),
@@ -46,6 +45,7 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
     // Every node has the same address: what kubectl learnt of another one's API must not be taken for this one's.
     `--cache-dir=${join(folder, 'kubectl-cache')}`,
   ]);
+  await run(node.inside(['install', '--directory', '--mode=777', ...VOLUMES]));
   node.launch('containerd');
   node.launch('etcd');
   const images = loadImages(node);
@@ -55,7 +55,7 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
   note('API server ready');
   for (const component of ['controller-manager', 'scheduler', 'kubelet', 'proxy'] as const) node.launch(component);
   const addons = readFileSync(join(import.meta.dirname, 'addons.yaml'), 'utf8');
-  await run([...kubectl, 'apply', '-f', '-'], { input: `${addons}---\n${volumes(folder)}` });
+  await run([...kubectl, 'apply', '-f', '-'], { input: `${addons}---\n${volumes()}` });
   await images;
   note('images loaded');
   await waitFor(
@@ -93,26 +93,20 @@ function folderOf(node: ClusterNode): string {
 }
 
 /** Volumes for the claims of the tests; the class has no provisioner. */
-function volumes(folder: string): string {
+function volumes(): string {
   const hostnames = { key: 'kubernetes.io/hostname', operator: 'In', values: [NODE_NAME] };
-  const objects = Array.from({ length: VOLUMES }, (_, index) => {
-    const path = `/var/lib/autocert-e2e/${index}`; // as the node sees it
-    const here = join(folder, 'root', path);
-    mkdirSync(here, { recursive: true });
-    chmodSync(here, 0o777);
-    return {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: `e2e-${index}` },
-      spec: {
-        capacity: { storage: '20Gi' },
-        accessModes: ['ReadWriteOnce'],
-        storageClassName: 'standard',
-        local: { path },
-        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostnames] }] } },
-      },
-    };
-  });
+  const objects = VOLUMES.map((path, index) => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `e2e-${index}` },
+    spec: {
+      capacity: { storage: '20Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'standard',
+      local: { path },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostnames] }] } },
+    },
+  }));
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
