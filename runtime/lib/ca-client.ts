@@ -4,7 +4,7 @@
  */
 import https from 'node:https';
 import { canonicalPem, fingerprintOf } from './certificate.ts';
-import { AutocertError } from './errors.ts';
+import { AutocertError, type ErrorCode } from './errors.ts';
 import { type HttpsRequest, httpsJson } from './https.ts';
 import type { JwkProvisioner } from './one-time-token.ts';
 import type { Secret } from './secret.ts';
@@ -36,6 +36,20 @@ export interface CaConnection {
   readonly signal?: AbortSignal;
   /** Milliseconds for one request. @default 10000 */
   readonly timeoutMs?: number;
+  /** Connections at once at most; requests beyond them wait for one. @default - as many as there are requests */
+  readonly connections?: number;
+}
+
+/** The CA's answer was no success. */
+export class CaAnswerError extends AutocertError {
+  /** HTTP status. */
+  readonly status: number;
+
+  constructor(code: ErrorCode, status: number, message: string) {
+    super(code, message);
+    this.name = 'CaAnswerError';
+    this.status = status;
+  }
 }
 
 /** More than any CA has; a list that is longer is no answer. */
@@ -55,10 +69,11 @@ export class CaClient {
   /** The pinned roots, each PEM. */
   readonly roots: readonly string[];
   readonly #transport: Pick<HttpsRequest, 'ca' | 'hostAliases' | 'signal' | 'timeoutMs'>;
-  readonly #agent = new https.Agent({ keepAlive: true });
+  readonly #agent: https.Agent;
 
-  constructor({ url, roots, ...connection }: CaConnection & { readonly roots: readonly string[] }) {
+  constructor({ url, roots, connections, ...connection }: CaConnection & { readonly roots: readonly string[] }) {
     this.url = url.replace(/\/+$/, '');
+    this.#agent = new https.Agent({ keepAlive: true, maxSockets: connections ?? Number.POSITIVE_INFINITY });
     this.roots = roots;
     this.#transport = { ...connection, ca: roots.join('\n') };
   }
@@ -196,7 +211,7 @@ function accepted(url: string, status: number, body: unknown): Record<string, un
   if (status >= 200 && status < 300) return answer;
   const message = typeof answer.message === 'string' ? `: ${answer.message.slice(0, 500)}` : '';
   const code = status >= 400 && status < 500 && !TRY_AGAIN.has(status) ? 'CA_REJECTED' : 'UNAVAILABLE';
-  throw new AutocertError(code, `${url} answered ${status}${message}`);
+  throw new CaAnswerError(code, status, `${url} answered ${status}${message}`);
 }
 
 function certificates(value: unknown, url: string): string[] {

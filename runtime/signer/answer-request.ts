@@ -9,6 +9,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { PolicyConfig, SignerConfig } from '../contract.ts';
+import { CaAnswerError } from '../lib/ca-client.ts';
 import { type Validity, validityOf, verifyChain } from '../lib/certificate.ts';
 import { AutocertError, type ErrorCode, messageOf } from '../lib/errors.ts';
 import type { SignOrder } from './ca-session.ts';
@@ -47,8 +48,8 @@ const DEFAULT_BACKDATE_MS = 60_000;
 const REFUSALS_BEFORE_FAILED = 2;
 /** These concern every request alike. */
 const PEER_DOWN: readonly (ErrorCode | undefined)[] = ['UNAVAILABLE', 'UNTRUSTED', 'WRONG_PASSWORD', 'INVALID_CONFIG'];
-/** The CA does not know our token's key (any more), or its clock differs: nothing that the pod has done. */
-const TOKEN_REFUSED = / answered 401\b/;
+/** By this status the CA does not know our token's key (any more), or its clock differs: nothing that the pod has done. */
+const TOKEN_REFUSED = 401;
 
 /** Answers requests; remembers only how far the CA dates back. */
 export class Answerer {
@@ -69,7 +70,8 @@ export class Answerer {
       const message = messageOf(error);
       const code = error instanceof AutocertError ? error.code : undefined;
       if (code === 'CA_REJECTED' || code === 'UNTRUSTED') this.#ports.distrust();
-      if (PEER_DOWN.includes(code) || TOKEN_REFUSED.test(message)) return { kind: 'unavailable', message };
+      const tokenRefused = error instanceof CaAnswerError && error.status === TOKEN_REFUSED;
+      if (PEER_DOWN.includes(code) || tokenRefused) return { kind: 'unavailable', message };
       if (code === 'CA_REJECTED' && attempt >= REFUSALS_BEFORE_FAILED) return this.#fail(request, message);
       return { kind: 'again', message };
     }

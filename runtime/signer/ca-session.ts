@@ -14,7 +14,7 @@ import { Secret } from '../lib/secret.ts';
 
 /** What is needed of an opened session; a test gives its own. */
 export interface OpenSession {
-  readonly ca: Pick<CaClient, 'sign' | 'fetchRoots' | 'roots' | 'url'>;
+  readonly ca: Pick<CaClient, 'sign' | 'health' | 'fetchRoots' | 'roots' | 'url'>;
   readonly tokens: Pick<TokenSigner, 'mint'>;
 }
 
@@ -28,6 +28,11 @@ export interface SignOrder {
 }
 
 const REOPEN_AFTER_MS = 5000;
+/**
+ * Connections to the CA: what can be signed at once by a CA with a core of its own, and by one that is some way off
+ * still more than nodes start pods.
+ */
+const CONNECTIONS = 4;
 
 /** See the module's header. */
 export class CaSession {
@@ -79,6 +84,15 @@ export class CaSession {
   }
 
   /**
+   * Uses every connection, so that the CA keeps them open (step-ca closes one that idles for 15 s). Names would be
+   * resolved and keys exchanged anew otherwise while a pod waits: with a hundred of them starting that takes half a second.
+   */
+  async keepConnected(): Promise<void> {
+    const { ca } = await this.#current();
+    await Promise.all(Array.from({ length: CONNECTIONS }, () => ca.health()));
+  }
+
+  /**
    * After a refusal: reads the files again before the next order, unless that was done just now (a wave of refusals
    * must not open the key as many times).
    */
@@ -106,7 +120,7 @@ export function caOpener(config: CaConfig): (extraRoots: readonly string[]) => P
   const key = new ProvisionerKey();
   return async (extraRoots) => {
     const pinned = splitPem(await readFile(config.rootFile, 'utf8'));
-    const ca = new CaClient({ url: config.caUrl, roots: unique([...pinned, ...extraRoots]) });
+    const ca = new CaClient({ url: config.caUrl, roots: unique([...pinned, ...extraRoots]), connections: CONNECTIONS });
     const password = new Secret((await readFile(config.provisionerPasswordFile, 'utf8')).trimEnd());
     return { ca, tokens: await key.refresh(ca, config.provisioner, password) };
   };

@@ -1,5 +1,6 @@
 /**
- * What the leader does while it is in office: keeps the trust bundle, and answers requests as they come.
+ * What the leader does while it is in office: keeps the trust bundle and its connections to the CA, and answers requests
+ * as they come.
  * @module
  */
 import type { Log } from '../lib/log.ts';
@@ -15,6 +16,8 @@ export interface LeadPorts {
   readonly answer: (request: PodCertificateRequest, attempt: number) => Promise<Answer>;
   readonly requests: FollowPorts;
   readonly trustBundle: TrustBundlePorts;
+  /** Uses the connections to the CA; throws what it meets. */
+  readonly keepConnected: () => Promise<void>;
   readonly metrics: SignerMetrics;
   readonly log: Log;
 }
@@ -34,6 +37,8 @@ const IN_WORK = 8;
 const PAUSE = { firstMs: 200, longestMs: 10_000 } as const;
 /** Of an outage one line in this time, not one for each request that waits. */
 const OUTAGE_LOG_MS = 5000;
+/** Shorter than the time after which step-ca closes a connection that idles, 15 s. */
+const CONNECTED_MS = 10_000;
 
 /** Leads until `signal` aborts; what is in work then is finished first. */
 export async function lead(ports: LeadPorts, signal: AbortSignal): Promise<void> {
@@ -67,11 +72,20 @@ export async function lead(ports: LeadPorts, signal: AbortSignal): Promise<void>
   try {
     await Promise.all([
       keepTrustBundle(ports.trustBundle, signal),
+      keepConnected(ports, signal),
       followRequests(ports.requests, sink, signal).then(() => queue.stop()),
     ]);
   } finally {
     metrics.leading(false);
     metrics.waiting(0);
+  }
+}
+
+async function keepConnected({ keepConnected, trustBundle }: LeadPorts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    // A CA that is away is reported by those who want something of it.
+    await keepConnected().catch(() => undefined);
+    await trustBundle.sleep(CONNECTED_MS, signal);
   }
 }
 

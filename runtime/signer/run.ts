@@ -104,6 +104,7 @@ async function elected(
       sleep,
       log,
     },
+    keepConnected: () => session.keepConnected(),
     metrics,
     log,
   };

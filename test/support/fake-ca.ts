@@ -33,6 +33,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly seen: Seen[];
+  /** TLS connections so far. */
+  readonly connections: () => number;
   /** May be changed while it runs. */
   readonly routes: Routes;
 }
@@ -54,6 +56,10 @@ export async function serve(
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
+  let connections = 0;
+  server.on('secureConnection', () => {
+    connections += 1;
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -62,7 +68,14 @@ export async function serve(
     server.close();
     await once(server, 'close');
   };
-  return { url: `https://localhost:${port}`, port, seen, routes, [Symbol.asyncDispose]: close };
+  return {
+    url: `https://localhost:${port}`,
+    port,
+    seen,
+    connections: () => connections,
+    routes,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** A CA that signs what it is asked to sign, for `localhost`. */

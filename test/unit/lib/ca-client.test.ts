@@ -63,6 +63,14 @@ describe('bootstrap', () => {
   });
 });
 
+test('opens as many connections as it may at most, and uses them again', async () => {
+  const bounded = new CaClient({ url: ca.url, roots: client.roots, connections: 2 });
+  await Promise.all(Array.from({ length: 7 }, () => bounded.health()));
+  await Promise.all([bounded.health(), bounded.health()]);
+  expect(ca.connections()).toBe(2);
+  bounded.close();
+});
+
 describe('reading from the CA', () => {
   test('roots and federation are lists of certificates', async () => {
     const federated = issue('Federated Root', { ca: true }).certificatePem;
@@ -147,7 +155,7 @@ describe('certificates', () => {
   test('a refusal is CA_REJECTED in the words of the CA; the token is not repeated', async () => {
     ca.routes['/1.0/sign'] = [401, { status: 401, message: 'token already used' }];
     const failure = client.sign({ csrPem: 'x', token });
-    await expect(failure).rejects.toMatchObject({ code: 'CA_REJECTED' });
+    await expect(failure).rejects.toMatchObject({ code: 'CA_REJECTED', status: 401 });
     await expect(failure).rejects.toThrow(/answered 401: token already used$/);
     await expect(failure).rejects.not.toThrow(/one\.time\.token/);
   });

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { CaAnswerError } from '../../../runtime/lib/ca-client.ts';
 import { splitPem } from '../../../runtime/lib/certificate.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { Answerer, type AnswerPorts } from '../../../runtime/signer/answer-request.ts';
@@ -34,8 +35,8 @@ function signerWith(changes: Partial<AnswerPorts> = {}) {
   return { answer: (attempt = 1, request = requestOf()) => answerer.answer(request, attempt), seen };
 }
 
-const rejecting = (message: string) => async () => {
-  throw new AutocertError('CA_REJECTED', message);
+const rejecting = (status: number, message: string) => async () => {
+  throw new CaAnswerError('CA_REJECTED', status, message);
 };
 
 test("issues: kubelet's own key, the pod's names, leaf and intermediate, the leaf's validity", async () => {
@@ -87,7 +88,7 @@ describe('a request is left open while', () => {
   test.each<[string, Partial<AnswerPorts>]>([
     ['the CA does not answer', { sign: down }],
     ['the API server does not answer', { readPod: down }],
-    ['the CA does not accept our key', { sign: rejecting('https://ca/1.0/sign answered 401: unauthorized') }],
+    ['the CA does not accept our key', { sign: rejecting(401, 'unauthorized') }],
     ['the chain does not lead to a known root', { roots: async () => [(await fakeCa(NOON)).root] }],
     ['the CA signs another key', { sign: (order) => ca.sign(order, { publicKey: otherKey() }) }],
   ])('%s', async (_, ports) => {
@@ -98,7 +99,7 @@ describe('a request is left open while', () => {
 });
 
 test("fails when the CA refuses again with its files read anew, in the CA's words", async () => {
-  const { answer, seen } = signerWith({ sign: rejecting('https://ca/1.0/sign answered 403: name not allowed') });
+  const { answer, seen } = signerWith({ sign: rejecting(403, 'name not allowed') });
   expect(await answer(1)).toMatchObject({ kind: 'again' });
   expect(seen).toMatchObject({ distrusted: 1, written: [] });
   expect(await answer(2)).toMatchObject({ kind: 'failed', reason: 'RejectedByCA' });

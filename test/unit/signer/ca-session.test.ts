@@ -14,7 +14,7 @@ const ORDER = {
 };
 
 function session(announced: () => readonly string[] = () => [oldCa.root]) {
-  const seen = { opened: [] as (readonly string[])[], minted: [] as object[], signed: [] as object[] };
+  const seen = { opened: [] as (readonly string[])[], minted: [] as object[], signed: [] as object[], health: 0 };
   const clock = { now: 0 };
   const failures: Error[] = [];
   const open = async (extraRoots: readonly string[]): Promise<OpenSession> => {
@@ -26,6 +26,9 @@ function session(announced: () => readonly string[] = () => [oldCa.root]) {
         url: 'https://ca.test',
         roots: [...new Set([oldCa.root, ...extraRoots])],
         fetchRoots: async () => announced(),
+        health: async () => {
+          seen.health += 1;
+        },
         sign: async (request) => {
           seen.signed.push(request);
           return { certificatePem: 'leaf', chainPem: ['leaf', 'intermediate'] };
@@ -100,4 +103,10 @@ test('no longer trusts a root that the CA has dropped', async () => {
   announced = [oldCa.root];
   await ca.refreshRoots();
   expect(await ca.roots()).toEqual([oldCa.root]);
+});
+
+test('keeps its connections open by using all of them, whether or not there are orders', async () => {
+  const { ca, seen } = session();
+  await ca.keepConnected();
+  expect(seen).toMatchObject({ opened: [[]], health: 4, signed: [] });
 });
