@@ -4,15 +4,12 @@
  * there a misspelt limit would be no limit.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import type { Delivery, PolicyConfig, SidecarStyle, SignerConfig, WebhookConfig } from '../contract.ts';
 import { parseDuration } from './duration.ts';
 import { AutocertError, messageOf } from './errors.ts';
 import { patternProblem } from './name-policy.ts';
 import { hostProblem, parseName } from './names.ts';
-
-/** Largest file looked at. A ConfigMap holds 1 MiB. */
-const MAX_BYTES = 2 ** 20;
+import { readTextFile } from './text-file.ts';
 
 /** A check throws a plain sentence on what is wanted; the path goes before it. */
 type Check = (value: unknown) => void;
@@ -45,10 +42,9 @@ export function readSignerConfig(file: string): SignerConfig {
 }
 
 function readConfig(file: string, shape: Shape): unknown {
+  const json = readTextFile(file);
   try {
-    const text = readFileSync(file, 'utf8');
-    if (text.length > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(json);
     object(shape)(value);
     durationsInOrder(value as PolicyConfig);
     return value;

@@ -94,5 +94,5 @@ test.each([
 });
 
 test('a file that is not there is named', () => {
-  expect(() => readWebhookConfig(join(dir, 'none.json'))).toThrow(/configuration .*none\.json: .*ENOENT/);
+  expect(() => readWebhookConfig(join(dir, 'none.json'))).toThrow(/cannot read .*none\.json: .*ENOENT/);
 });
