@@ -16,12 +16,14 @@ import { ensureKubernetes, ensurePrograms } from '../test/e2e/cluster/programs.t
 import { bringUp, type RunningNode } from '../test/e2e/cluster/up.ts';
 import { Kubectl } from '../test/e2e/kubectl.ts';
 import { run } from '../test/e2e/shell.ts';
+import { answerTimes, percentile } from '../test/e2e/signer-log.ts';
 import { installed } from '../test/e2e/steps/install.ts';
 import { megabytes } from './agent.ts';
 import { type Figure, median } from './figure.ts';
 import { ROOT } from './peers.ts';
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
+const SYSTEM = 'step';
 const CERTIFICATE = { [Annotation.name]: 'bench.default.svc.cluster.local' };
 /** Ways to be delivered to, and to be left alone, by their annotations. */
 const KINDS = {
@@ -36,6 +38,8 @@ const SIZES = [
   { pods: 1, rounds: 9, aim: { native: '+ 0.05 s', sidecar: '+ 0.25 s' } },
   { pods: 30, rounds: 3, aim: { native: '+ 0.8 s', sidecar: '+ 3 s' } },
 ] as const;
+/** Pods together that the signer is timed with; each is to wait no longer than these milliseconds. */
+const STORM = { pods: 100, rounds: 5, median: '30 ms', p99: '200 ms' } as const;
 const ADMISSIONS = 10_000;
 
 /** What one start of pods tells. */
@@ -61,7 +65,7 @@ export async function cluster(note: (text: string) => void): Promise<Figure[]> {
     note('installed');
     const figures: Figure[] = [];
     for (const size of SIZES) figures.push(...(await pods(node, kubectl, size, note)));
-    return [...figures, await webhookMemory(node, kubectl)];
+    return [...figures, ...(await signer(node, kubectl, note)), await webhookMemory(node, kubectl)];
   } finally {
     await removeOwnNode();
     rmSync(scratch, { recursive: true, force: true });
@@ -149,10 +153,27 @@ async function requestsServed(kubectl: Kubectl): Promise<number> {
     .reduce((sum, [, , value]) => sum + Number(value), 0);
 }
 
+/** How long pods that start together wait for the signer, by its own log; the median of rounds. */
+async function signer(node: RunningNode, kubectl: Kubectl, note: (text: string) => void): Promise<Figure[]> {
+  const rounds: number[][] = [];
+  for (let round = 1; round <= STORM.rounds; round += 1) {
+    const since = Date.now();
+    await startPods(node, kubectl, 'native', STORM.pods);
+    rounds.push(await answerTimes(kubectl, SYSTEM, 'bench-', since));
+    note(`${STORM.pods} pods at once, round ${round} of ${STORM.rounds}`);
+  }
+  const of = (share: number) => median(rounds.map((times) => percentile(times, share)));
+  const name = `${STORM.pods} pods, native, from request to certificate`;
+  return [
+    { name: `${name}, median`, value: of(0.5), unit: 'ms', aim: STORM.median },
+    { name: `${name}, p99`, value: of(0.99), unit: 'ms', aim: STORM.p99 },
+  ];
+}
+
 /** The larger of the replicas, as their container's memory limit makes them. */
 async function webhookMemory({ node }: RunningNode, kubectl: Kubectl): Promise<Figure> {
   const largest = () => Math.max(...podProcesses(node, 'webhook\0--config').map((pid) => megabytes(pid, 'Rss')));
-  const address = await kubectl.run(['-n', 'step', 'get', 'service', 'autocert', '-o', 'jsonpath={.spec.clusterIP}']);
+  const address = await kubectl.run(['-n', SYSTEM, 'get', 'service', 'autocert', '-o', 'jsonpath={.spec.clusterIP}']);
   const url = `https://${address}${WebhookPath.mutate}`;
   const admit = (amount: number) =>
     run(node.inNetwork([process.execPath, join(PROGRAMS, 'admit.ts'), url, String(amount)]));

@@ -34,8 +34,11 @@ export interface Peers extends AsyncDisposable {
   readonly processes: Processes;
 }
 
-/** Starts all of them; disposing of the result ends them. */
-export async function startPeers(): Promise<Peers> {
+/**
+ * Starts all of them; disposing of the result ends them.
+ * @param answerMs milliseconds that the API server takes for each answer
+ */
+export async function startPeers(answerMs: number): Promise<Peers> {
   const dir = mkdtempSync(join(tmpdir(), 'autocert-bench-'));
   furnish(dir);
   const processes = new Processes(join(dir, 'log'));
@@ -52,7 +55,11 @@ export async function startPeers(): Promise<Peers> {
     if (stepCa === undefined) (await startCa(workshop, pki)).close();
     else ends.push(await startStepCa(stepCa, pki));
     const kubeconfig = join(dir, 'kubeconfig.json');
-    void processes.node('api-server', [join(import.meta.dirname, 'programs/api-server.ts'), kubeconfig]);
+    void processes.node('api-server', [
+      join(import.meta.dirname, 'programs/api-server.ts'),
+      kubeconfig,
+      String(answerMs),
+    ]);
     await waitFor('the API server', async () => existsSync(kubeconfig), { everyMs: 20 });
     const webhook = await startWebhook(workshop, pki, kubeconfig);
     const [webhookPid = 0] = processesNaming(join(dir, 'webhook.json'));

@@ -1,7 +1,7 @@
 /**
  * A Kubernetes API server that answers the webhook's three questions with always the same words, in a process of its
- * own: `node api-server.ts <kubeconfig to write>`. Every answer takes the time that a real one was seen to take under
- * sixteen connections, whatever is asked, so that what differs between two measurements is not its.
+ * own: `node api-server.ts <kubeconfig to write> <milliseconds an answer takes>`. Every answer takes as long, whatever is
+ * asked, so that what differs between two measurements is not its.
  * @module
  */
 import { writeFileSync } from 'node:fs';
@@ -11,8 +11,7 @@ import { Annotation, AttestationToken, NAMESPACE_LABEL } from '../../runtime/con
 import { hierarchy } from '../../test/support/tiny-ca.ts';
 import { POD } from '../pod.ts';
 
-/** 16 connections, and 1,853 TokenReviews or 1,446 pods a second. */
-const ANSWER_MS = 9;
+const [kubeconfig = '', answerMs] = process.argv.slice(2);
 
 const { name, namespace, uid } = POD;
 const ANSWERS: Readonly<Record<string, object>> = {
@@ -46,7 +45,7 @@ const server = createServer({ cert: chain.join(''), key: leaf.keyPem }, (request
     setTimeout(() => {
       response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
       response.end(answer ?? NOT_FOUND);
-    }, ANSWER_MS);
+    }, Number(answerMs));
   });
 });
 server.listen(0, '127.0.0.1', () => {
@@ -61,6 +60,6 @@ server.listen(0, '127.0.0.1', () => {
     contexts: [{ name: 'bench', context: { cluster: 'bench', user: 'webhook' } }],
     'current-context': 'bench',
   };
-  writeFileSync(process.argv[2] ?? '', JSON.stringify(config), { mode: 0o600 });
+  writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
   console.log('ready');
 });

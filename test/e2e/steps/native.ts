@@ -14,6 +14,7 @@ import type { Context, Step } from '../context.ts';
 import type { KubernetesObject, Pod } from '../kubectl.ts';
 import { podTable, type Row } from '../pod-table.ts';
 import { waitFor } from '../shell.ts';
+import { answerTimes, percentile } from '../signer-log.ts';
 import { podTemplate, testPod } from '../workloads.ts';
 import { reinstall } from './install.ts';
 
@@ -102,7 +103,11 @@ export function nativeSteps(context: Context): Step[] {
       run: async () => {
         await kubectl.apply([namespace(), storm()]);
         await kubectl.rolledOut(NAMESPACE, `deployment/${STORM.app}`, '170s');
-        print(`       from request to certificate: ${await answerTimes(context)}`);
+        const times = await answerTimes(kubectl, SYSTEM, `${STORM.app}-`);
+        assert.equal(times.length, STORM.replicas);
+        print(
+          `       from request to certificate: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`,
+        );
         await kubectl.run(['-n', NAMESPACE, 'delete', 'deployment', STORM.app, '--cascade=foreground']);
       },
     },
@@ -252,17 +257,4 @@ async function issued({ kubectl }: Context): Promise<number> {
   const path = '{range .items[*]}{.spec.podName}={.status.conditions[0].type}{"\\n"}{end}';
   const list = await kubectl.run(['-n', NAMESPACE, 'get', 'podcertificaterequests', '-o', `jsonpath=${path}`]);
   return list.split('\n').filter((line) => line.startsWith(STORM.app) && line.endsWith('=Issued')).length;
-}
-
-/** How long the signer took for the storm's requests, from watch event to status, by its own log. */
-async function answerTimes({ kubectl }: Context): Promise<string> {
-  const log = await kubectl.run(['-n', SYSTEM, 'logs', '-l', 'app=autocert-signer', '--tail=-1']);
-  const times = log
-    .split('\n')
-    .filter((line) => line.includes(`"pod":"${STORM.app}-`) && line.includes('"result":"issued"'))
-    .map((line) => (JSON.parse(line) as { ms: number }).ms)
-    .sort((a, b) => a - b);
-  assert.equal(times.length, STORM.replicas);
-  const at = (share: number) => times[Math.ceil(share * times.length) - 1];
-  return `median ${at(0.5)} ms, p99 ${at(0.99)} ms`;
 }
