@@ -18,6 +18,8 @@ export interface LeadPorts {
   readonly trustBundle: TrustBundlePorts;
   /** Uses the connections to the CA; throws what it meets. */
   readonly keepConnected: () => Promise<void>;
+  /** Returns early when `signal` aborts; never throws. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly metrics: SignerMetrics;
   readonly log: Log;
 }
@@ -72,7 +74,7 @@ export async function lead(ports: LeadPorts, signal: AbortSignal): Promise<void>
   try {
     await Promise.all([
       keepTrustBundle(ports.trustBundle, signal),
-      keepConnected(ports, signal),
+      stayConnected(ports, signal),
       followRequests(ports.requests, sink, signal).then(() => queue.stop()),
     ]);
   } finally {
@@ -81,11 +83,11 @@ export async function lead(ports: LeadPorts, signal: AbortSignal): Promise<void>
   }
 }
 
-async function keepConnected({ keepConnected, trustBundle }: LeadPorts, signal: AbortSignal): Promise<void> {
+async function stayConnected({ keepConnected, sleep }: LeadPorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     // A CA that is away is reported by those who want something of it.
     await keepConnected().catch(() => undefined);
-    await trustBundle.sleep(CONNECTED_MS, signal);
+    await sleep(CONNECTED_MS, signal);
   }
 }
 

@@ -105,6 +105,7 @@ async function elected(
       log,
     },
     keepConnected: () => session.keepConnected(),
+    sleep,
     metrics,
     log,
   };
