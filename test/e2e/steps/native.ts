@@ -1,7 +1,7 @@
 /**
- * Steps 12.x: native delivery. Both injectors against one table of pods, a cluster that has no webhook at all, a hundred
- * pods at once, the signer's leader killed amid as many, and a renewal in a pod that goes on running. (What else native
- * delivery does is in the tutorial's own steps, where it is the default.)
+ * Steps 12.x: native delivery. Both injectors against one table of pods, a cluster that has no webhook at all, storms of
+ * pods, and a renewal in a pod that goes on running. (What else native delivery does is in the tutorial's own steps,
+ * where it is the default.)
  * @module
  */
 import assert from 'node:assert/strict';
@@ -9,22 +9,19 @@ import { App, Chart, Yaml } from 'cdk8s';
 import { AutocertWebhook, StepCa } from '../../../constructs/index.ts';
 import { Annotation, NAMESPACE_LABEL } from '../../../runtime/contract.ts';
 import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
-import { PAUSE_IMAGE } from '../cluster/components.ts';
 import type { Context, Step } from '../context.ts';
 import type { KubernetesObject, Pod } from '../kubectl.ts';
 import { podTable, type Row } from '../pod-table.ts';
 import { waitFor } from '../shell.ts';
-import { answerTimes, percentile } from '../signer-log.ts';
 import { podTemplate, testPod } from '../workloads.ts';
 import { reinstall } from './install.ts';
+import { stormSteps } from './storms.ts';
 
 /** Namespace of these steps. */
 export const NATIVE_NAMESPACE = 'e2e-native';
 
 const NAMESPACE = NATIVE_NAMESPACE;
-const SYSTEM = 'step';
 const LASTING = 'lasting';
-const STORM = { app: 'storm', replicas: 100, killAfter: 20 } as const;
 const SLOWLY = { timeoutMs: 4 * 60_000, everyMs: 1000 };
 const AT_ONCE = 8;
 
@@ -33,7 +30,7 @@ type Outcome = { readonly pod: string } | { readonly refusal: string };
 
 /** Steps 12.x; on clusters without pod certificates only the first. */
 export function nativeSteps(context: Context): Step[] {
-  const { kubectl, native, restartKubelet, print } = context;
+  const { kubectl, native, restartKubelet } = context;
   const steps: Step[] = [
     {
       id: '12.1',
@@ -97,37 +94,7 @@ export function nativeSteps(context: Context): Step[] {
         assertCertificate(before, { name: nameOf(LASTING) });
       },
     },
-    {
-      id: '12.4',
-      name: `${STORM.replicas} pods start at once: all become ready`,
-      run: async () => {
-        await kubectl.apply([namespace(), storm()]);
-        await kubectl.rolledOut(NAMESPACE, `deployment/${STORM.app}`, '170s');
-        const times = await answerTimes(kubectl, SYSTEM, `${STORM.app}-`);
-        assert.equal(times.length, STORM.replicas);
-        print(
-          `       from request to certificate: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`,
-        );
-        await kubectl.run(['-n', NAMESPACE, 'delete', 'deployment', STORM.app, '--cascade=foreground']);
-      },
-    },
-    {
-      id: '12.5',
-      name: `the signer's leader is killed while ${STORM.replicas} pods start: all become ready`,
-      run: async () => {
-        const earlier = await issued(context);
-        await kubectl.apply([namespace(), storm()]);
-        const first = async () => (await issued(context)) - earlier >= STORM.killAfter;
-        await waitFor('the first certificates', first, { timeoutMs: 120_000 });
-        const path = 'jsonpath={.spec.holderIdentity}';
-        const holder = await kubectl.run(['-n', SYSTEM, 'get', 'lease', 'autocert-signer', '-o', path]);
-        const [leader = ''] = holder.split('_');
-        await kubectl.run(['-n', SYSTEM, 'delete', 'pod', leader, '--grace-period=0', '--force']);
-        await kubectl.rolledOut(NAMESPACE, `deployment/${STORM.app}`, '170s');
-        await kubectl.run(['-n', NAMESPACE, 'delete', 'deployment', STORM.app, '--wait=false']);
-        await kubectl.rolledOut(SYSTEM, 'deployment/autocert-signer');
-      },
-    },
+    ...stormSteps(context, NAMESPACE),
   );
   if (restartKubelet !== undefined) {
     steps.push({
@@ -232,29 +199,4 @@ function policies(): string {
 async function restoreWebhook(context: Context): Promise<void> {
   await context.kubectl.run(['delete', 'mutatingadmissionpolicy,mutatingadmissionpolicybinding', 'autocert']);
   await reinstall(context);
-}
-
-function storm(): object {
-  const template = podTemplate(STORM.app, {
-    ...annotated(STORM.app),
-    spec: { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, enableServiceLinks: false },
-  });
-  const pause = { name: 'main', image: PAUSE_IMAGE, imagePullPolicy: 'IfNotPresent' };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: STORM.app, namespace: NAMESPACE },
-    spec: {
-      replicas: STORM.replicas,
-      selector: { matchLabels: { app: STORM.app } },
-      template: { ...template, spec: { ...template.spec, containers: [pause] } },
-    },
-  };
-}
-
-/** How many requests of storms have their certificate; the cluster keeps answered ones for a while. */
-async function issued({ kubectl }: Context): Promise<number> {
-  const path = '{range .items[*]}{.spec.podName}={.status.conditions[0].type}{"\\n"}{end}';
-  const list = await kubectl.run(['-n', NAMESPACE, 'get', 'podcertificaterequests', '-o', `jsonpath=${path}`]);
-  return list.split('\n').filter((line) => line.startsWith(STORM.app) && line.endsWith('=Issued')).length;
 }

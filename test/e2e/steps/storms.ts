@@ -1,0 +1,82 @@
+/**
+ * Steps 12.4 and 12.5: a hundred pods with native delivery at once, and the signer's leader killed amid as many.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { Annotation, NAMESPACE_LABEL } from '../../../runtime/contract.ts';
+import { PAUSE_IMAGE } from '../cluster/components.ts';
+import type { Context, Step } from '../context.ts';
+import { waitFor } from '../shell.ts';
+import { answerTimes, percentile } from '../signer-log.ts';
+import { podTemplate } from '../workloads.ts';
+
+const SYSTEM = 'step';
+const STORM = { app: 'storm', replicas: 100, killAfter: 20 } as const;
+
+/** The two steps, in `namespace`, which they make if need be. */
+export function stormSteps({ kubectl, print }: Context, namespace: string): Step[] {
+  const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+  const start = () =>
+    kubectl.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }, storm(namespace)]);
+  /** How many requests of storms have their certificate; the cluster keeps answered ones for a while. */
+  const issued = async () => {
+    const path = '{range .items[*]}{.spec.podName}={.status.conditions[0].type}{"\\n"}{end}';
+    const list = await kubectl.run(['-n', namespace, 'get', 'podcertificaterequests', '-o', `jsonpath=${path}`]);
+    return list.split('\n').filter((line) => line.startsWith(STORM.app) && line.endsWith('=Issued')).length;
+  };
+  return [
+    {
+      id: '12.4',
+      name: `${STORM.replicas} pods start at once: all become ready`,
+      run: async () => {
+        await start();
+        await kubectl.rolledOut(namespace, `deployment/${STORM.app}`, '170s');
+        const times = await answerTimes(kubectl, SYSTEM, `${STORM.app}-`);
+        assert.equal(times.length, STORM.replicas);
+        print(
+          `       from request to certificate: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`,
+        );
+        await kubectl.run(['-n', namespace, 'delete', 'deployment', STORM.app, '--cascade=foreground']);
+      },
+    },
+    {
+      id: '12.5',
+      name: `the signer's leader is killed while ${STORM.replicas} pods start: all become ready`,
+      run: async () => {
+        const earlier = await issued();
+        await start();
+        const first = async () => (await issued()) - earlier >= STORM.killAfter;
+        await waitFor('the first certificates', first, { timeoutMs: 120_000 });
+        const path = 'jsonpath={.spec.holderIdentity}';
+        const holder = await kubectl.run(['-n', SYSTEM, 'get', 'lease', 'autocert-signer', '-o', path]);
+        const [leader = ''] = holder.split('_');
+        await kubectl.run(['-n', SYSTEM, 'delete', 'pod', leader, '--grace-period=0', '--force']);
+        await kubectl.rolledOut(namespace, `deployment/${STORM.app}`, '170s');
+        await kubectl.run(['-n', namespace, 'delete', 'deployment', STORM.app, '--wait=false']);
+        await kubectl.rolledOut(SYSTEM, 'deployment/autocert-signer');
+      },
+    },
+  ];
+}
+
+function storm(namespace: string): object {
+  const annotations = {
+    [Annotation.name]: `${STORM.app}.${namespace}.svc.cluster.local`,
+    [Annotation.delivery]: 'native',
+  };
+  const template = podTemplate(STORM.app, {
+    annotations,
+    spec: { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, enableServiceLinks: false },
+  });
+  const pause = { name: 'main', image: PAUSE_IMAGE, imagePullPolicy: 'IfNotPresent' };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: STORM.app, namespace },
+    spec: {
+      replicas: STORM.replicas,
+      selector: { matchLabels: { app: STORM.app } },
+      template: { ...template, spec: { ...template.spec, containers: [pause] } },
+    },
+  };
+}
