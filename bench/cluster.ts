@@ -14,6 +14,7 @@ import { ensurePackages } from '../test/e2e/cluster/packages.ts';
 import { processesNaming } from '../test/e2e/cluster/processes.ts';
 import { ensureKubernetes, ensurePrograms } from '../test/e2e/cluster/programs.ts';
 import { bringUp, type RunningNode } from '../test/e2e/cluster/up.ts';
+import { SYSTEM } from '../test/e2e/context.ts';
 import { Kubectl } from '../test/e2e/kubectl.ts';
 import { run } from '../test/e2e/shell.ts';
 import { answerTimes, percentile } from '../test/e2e/signer-log.ts';
@@ -23,7 +24,6 @@ import { type Figure, median } from './figure.ts';
 import { ROOT } from './peers.ts';
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
-const SYSTEM = 'step';
 const CERTIFICATE = { [Annotation.name]: 'bench.default.svc.cluster.local' };
 /** Ways to be delivered to, and to be left alone, by their annotations. */
 const KINDS = {
@@ -38,7 +38,7 @@ const SIZES = [
   { pods: 1, rounds: 9, aim: { native: '+ 0.05 s', sidecar: '+ 0.25 s' } },
   { pods: 30, rounds: 3, aim: { native: '+ 0.8 s', sidecar: '+ 3 s' } },
 ] as const;
-/** Pods together that the signer is timed with; each is to wait no longer than these milliseconds. */
+/** Pods together that the signer is timed with, how often, and how long they may wait for it. */
 const STORM = { pods: 100, rounds: 5, median: '30 ms', p99: '200 ms' } as const;
 const ADMISSIONS = 10_000;
 
@@ -159,7 +159,7 @@ async function signer(node: RunningNode, kubectl: Kubectl, note: (text: string) 
   for (let round = 1; round <= STORM.rounds; round += 1) {
     const since = Date.now();
     await startPods(node, kubectl, 'native', STORM.pods);
-    rounds.push(await answerTimes(kubectl, SYSTEM, 'bench-', since));
+    rounds.push(await answerTimes(kubectl, 'bench-', since));
     note(`${STORM.pods} pods at once, round ${round} of ${STORM.rounds}`);
   }
   const of = (share: number) => median(rounds.map((times) => percentile(times, share)));

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { CERTIFICATE_DIR } from '../../runtime/contract.ts';
 import type { Kubectl } from './kubectl.ts';
+import { type WaitOptions, waitFor } from './shell.ts';
 
 /** What a container finds at {@link CERTIFICATE_DIR}. */
 export interface CertificateFiles {
@@ -40,6 +41,26 @@ export async function readFiles(
   const script = `cd ${CERTIFICATE_DIR}/..data/ 2>/dev/null || cd ${CERTIFICATE_DIR}; cat site.crt; echo ${SEPARATOR}; cat site.key; echo ${SEPARATOR}; cat root.crt`;
   const text = await kubectl.exec(namespace, target, container, ['/bin/sh', '-c', script]);
   return parseFiles(text.split(SEPARATOR));
+}
+
+/** Reads until another certificate than `before` is there, and asserts that it has another key. */
+export async function renewedFiles(
+  what: string,
+  before: CertificateFiles | undefined,
+  read: () => Promise<CertificateFiles>,
+  options: WaitOptions,
+): Promise<CertificateFiles> {
+  assert(before, `${what}: there is a certificate from before`);
+  const after = await waitFor(
+    `${what} to have a new certificate`,
+    async () => {
+      const files = await read();
+      return files.leaf.serialNumber !== before.leaf.serialNumber && files;
+    },
+    options,
+  );
+  assert.notEqual(after.keyPem, before.keyPem, `${what}: a new key`);
+  return after;
 }
 
 /** Parses the contents of `site.crt`, `site.key` and `root.crt`. */

@@ -4,6 +4,9 @@
  */
 import type { Kubectl } from './kubectl.ts';
 
+/** Namespace of CA, webhook and signer. */
+export const SYSTEM = 'step';
+
 /** The cluster under test. */
 export interface Context {
   readonly kubectl: Kubectl;

@@ -3,9 +3,9 @@
  * description and the end of its logs.
  * @module
  */
+import { SYSTEM } from './context.ts';
 import { isReady, type Kubectl, type Pod } from './kubectl.ts';
 
-const SYSTEM_NAMESPACE = 'step';
 const LOG_LINES = '25';
 const MOST_PODS = 3;
 
@@ -17,7 +17,7 @@ export async function diagnose(kubectl: Kubectl): Promise<string> {
   };
   const pods = await kubectl.json<{ items: readonly Pod[] }>(['get', 'pods', '-A']);
   const unwell = pods.items.filter((pod) => pod.status.phase !== 'Succeeded' && !isReady(pod)).slice(0, MOST_PODS);
-  const own = pods.items.filter((pod) => pod.metadata.namespace === SYSTEM_NAMESPACE);
+  const own = pods.items.filter((pod) => pod.metadata.namespace === SYSTEM);
   const sections = [
     await show(['get', 'pods', '-A', '-o', 'wide']),
     lastLines(await show(['get', 'events', '-A', '--sort-by=.lastTimestamp']), 40),

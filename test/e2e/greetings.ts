@@ -4,11 +4,11 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Annotation, CERTIFICATE_DIR, NAMESPACE_LABEL } from '../../runtime/contract.ts';
+import { Annotation, CERTIFICATE_DIR } from '../../runtime/contract.ts';
 import { type CertificateFiles, parseFiles } from './certificates.ts';
 import type { Kubectl } from './kubectl.ts';
 import { waitFor } from './shell.ts';
-import { podTemplate } from './workloads.ts';
+import { enabledNamespace, podTemplate } from './workloads.ts';
 
 /** What differs between the pairs. */
 export interface GreetingsOptions {
@@ -46,9 +46,8 @@ export class Greetings {
   /** Deploys both; resolves when they greet. */
   async start(): Promise<void> {
     const { namespace } = this.#options;
-    const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
     await this.#kubectl.apply([
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+      enabledNamespace(namespace),
       this.#service(),
       this.#deployment(this.server, 'hello-mtls-server-node', { PORT: '8443' }),
     ]);
@@ -104,11 +103,8 @@ export class Greetings {
       (await this.#lines()).filter((line) => !line.endsWith(greeting)),
       [],
     );
-    const restarts =
-      '{.items[*].status.containerStatuses[*].restartCount} {.items[*].status.initContainerStatuses[*].restartCount}';
     const apps = `app in (${this.server}, ${this.client})`;
-    const list = ['-n', this.#options.namespace, 'get', 'pods', '-l', apps, '-o', `jsonpath=${restarts}`];
-    assert.match(await this.#kubectl.run(list), /^[0 ]+$/, 'no container was restarted');
+    assert.equal(await this.#kubectl.restarts(this.#options.namespace, apps), 0, 'no container was restarted');
   }
 
   async #lines(): Promise<readonly string[]> {

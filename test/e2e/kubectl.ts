@@ -72,6 +72,17 @@ export class Kubectl {
     return this.run(['-n', namespace, 'exec', target, '-c', container, '--', ...command]);
   }
 
+  /** How often the containers of these pods were restarted, all together; there must be such pods. */
+  async restarts(namespace: string, selector: string): Promise<number> {
+    const paths = ['containerStatuses', 'initContainerStatuses'].map(
+      (list) => `{.items[*].status.${list}[*].restartCount}`,
+    );
+    const query = ['-n', namespace, 'get', 'pods', '-l', selector, '-o', `jsonpath=${paths.join(' ')}`];
+    const counts = (await this.run(query)).split(' ').filter((count) => count !== '');
+    if (counts.length === 0) throw new Error(`no container of ${selector} in ${namespace} has a status`);
+    return counts.reduce((sum, count) => sum + Number(count), 0);
+  }
+
   /** The pods that have a label and are not being deleted, oldest first. */
   async pods(namespace: string, selector: string): Promise<readonly Pod[]> {
     const sorted = ['--sort-by=.metadata.creationTimestamp', '-l', selector];

@@ -2,6 +2,7 @@
  * What the signer's log tells of its speed.
  * @module
  */
+import { SYSTEM } from './context.ts';
 import type { Kubectl } from './kubectl.ts';
 
 interface Line {
@@ -13,8 +14,8 @@ interface Line {
 }
 
 /** Milliseconds that each certificate took for pods whose name starts with `prefix`, shortest first. */
-export async function answerTimes(kubectl: Kubectl, system: string, prefix: string, since = 0): Promise<number[]> {
-  const log = await kubectl.run(['-n', system, 'logs', '-l', 'app=autocert-signer', '--tail=-1']);
+export async function answerTimes(kubectl: Kubectl, prefix: string, since = 0): Promise<number[]> {
+  const log = await kubectl.run(['-n', SYSTEM, 'logs', '-l', 'app=autocert-signer', '--tail=-1']);
   return log
     .split('\n')
     .filter((line) => line.includes('"result":"issued"'))

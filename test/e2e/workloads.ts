@@ -1,7 +1,9 @@
 /**
- * Manifests of pods that the tests deploy: `alpine` that sleeps, with what a test wants changed.
+ * Manifests of what the tests deploy: namespaces, and pods of `alpine` that sleeps, with what a test wants changed.
  * @module
  */
+
+import { NAMESPACE_LABEL } from '../../runtime/contract.ts';
 
 /** What a test changes of a pod. */
 export interface PodOptions {
@@ -26,6 +28,12 @@ export function podTemplate(name: string, { annotations, labels, spec, container
     metadata: { labels: { app: name, ...labels }, ...(annotations && { annotations }) },
     spec: { terminationGracePeriodSeconds: 5, containers: [main], ...spec },
   };
+}
+
+/** A namespace whose pods get certificates. */
+export function enabledNamespace(name: string): object {
+  const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
 }
 
 /** A bare pod. */

@@ -6,13 +6,12 @@ import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
-import type { Context, Step } from '../context.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 import { isReady, type Kubectl, type KubernetesObject } from '../kubectl.ts';
 import { run, tryRun, waitFor } from '../shell.ts';
 import { testPod } from '../workloads.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const NAMESPACE = 'step';
 const PKI_OBJECTS = [
   `configmap/${PkiObject.certificates}`,
   ...[
@@ -32,16 +31,16 @@ export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
 /** Applies the manifests again, which runs the PKI Job again. */
 export async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
   const { kubectl } = context;
-  await kubectl.run(['-n', NAMESPACE, 'delete', 'job', '--all', '--wait']);
+  await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']);
   await kubectl.run(['apply', '-f', manifestsOf(context)]);
   await installed(kubectl);
 }
 
 /** Waits for the Job and for every workload of the namespace. */
 export async function installed(kubectl: Kubectl): Promise<void> {
-  await kubectl.run(['-n', NAMESPACE, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
-  const workloads = await kubectl.run(['-n', NAMESPACE, 'get', 'deployments,statefulsets', '-o', 'name']);
-  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(NAMESPACE, workload);
+  await kubectl.run(['-n', SYSTEM, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
+  const workloads = await kubectl.run(['-n', SYSTEM, 'get', 'deployments,statefulsets', '-o', 'name']);
+  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(SYSTEM, workload);
 }
 
 /** Steps 1.x. */
@@ -118,9 +117,9 @@ export function installSteps(context: Context): Step[] {
       run: async () => {
         const maps = await kubectl.run(['get', 'configmaps', '-A', '-o', 'yaml']);
         const manifests = await run(['cat', ...(await run(['find', dist, '-type', 'f'])).trim().split('\n')]);
-        const pods = await kubectl.pods(NAMESPACE, '');
+        const pods = await kubectl.pods(SYSTEM, '');
         const logs = pods.map(({ metadata }) =>
-          kubectl.run(['-n', NAMESPACE, 'logs', metadata.name, '--all-containers', '--ignore-errors']),
+          kubectl.run(['-n', SYSTEM, 'logs', metadata.name, '--all-containers', '--ignore-errors']),
         );
         for (const text of [maps, manifests, ...(await Promise.all(logs))]) assert.doesNotMatch(text, /PRIVATE KEY/);
       },
@@ -159,13 +158,13 @@ export function recoverySteps({ kubectl }: Context): Step[] {
       id: '2.2',
       name: 'the fingerprint of the root can be calculated again in the CA pod',
       run: async () => {
-        const [pod] = await kubectl.pods(NAMESPACE, 'app=ca');
+        const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
         assert(pod && isReady(pod));
         const file = `${STEP_PATH}/certs/root_ca.crt`;
-        const command = ['-n', NAMESPACE, 'exec', pod.metadata.name, '--', 'step', 'certificate', 'fingerprint', file];
+        const command = ['-n', SYSTEM, 'exec', pod.metadata.name, '--', 'step', 'certificate', 'fingerprint', file];
         const shown = (await kubectl.run(command)).trim();
         const map = await kubectl.json<{ data: Record<string, string> }>([
-          ...['-n', NAMESPACE, 'get', 'configmap', PkiObject.certificates],
+          ...['-n', SYSTEM, 'get', 'configmap', PkiObject.certificates],
         ]);
         const root = new X509Certificate(map.data[PkiFile.root] ?? '');
         assert.equal(shown, root.fingerprint256.replaceAll(':', '').toLowerCase());
@@ -196,14 +195,14 @@ async function specifications(kubectl: Kubectl, dist: string): Promise<object[]>
 
 async function decoded(kubectl: Kubectl, secret: string, key: string): Promise<string> {
   const path = `jsonpath={.data.${key.replaceAll('.', '\\.')}}`;
-  const data = await kubectl.run(['-n', NAMESPACE, 'get', 'secret', secret, '-o', path]);
+  const data = await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret, '-o', path]);
   return Buffer.from(data, 'base64').toString();
 }
 
 /** A digest of the data of each object of the PKI. */
 async function fingerprints(kubectl: Kubectl): Promise<Record<string, string>> {
   const list = await kubectl.json<{ items: readonly (KubernetesObject & { data: object })[] }>([
-    ...['-n', NAMESPACE, 'get', ...PKI_OBJECTS],
+    ...['-n', SYSTEM, 'get', ...PKI_OBJECTS],
   ]);
   assert.equal(list.items.length, PKI_OBJECTS.length);
   return Object.fromEntries(

@@ -7,13 +7,13 @@
 import assert from 'node:assert/strict';
 import { App, Chart, Yaml } from 'cdk8s';
 import { AutocertWebhook, StepCa } from '../../../constructs/index.ts';
-import { Annotation, NAMESPACE_LABEL } from '../../../runtime/contract.ts';
-import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
+import { Annotation } from '../../../runtime/contract.ts';
+import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
 import type { KubernetesObject, Pod } from '../kubectl.ts';
 import { podTable, type Row } from '../pod-table.ts';
 import { waitFor } from '../shell.ts';
-import { podTemplate, testPod } from '../workloads.ts';
+import { enabledNamespace, podTemplate, testPod } from '../workloads.ts';
 import { reinstall } from './install.ts';
 import { stormSteps } from './storms.ts';
 
@@ -37,7 +37,7 @@ export function nativeSteps(context: Context): Step[] {
       name: 'a wrong name is refused at kubectl apply of what makes pods, not only of pods',
       base: true, // makes the namespace
       run: async () => {
-        await kubectl.apply([namespace()]);
+        await kubectl.apply([enabledNamespace(NAMESPACE)]);
         for (const workload of workloadsNamed('pay.bank.svc')) {
           const input = JSON.stringify(workload);
           const { code, stderr } = await kubectl.try(['apply', '--dry-run=server', '-f', '-'], { input });
@@ -101,24 +101,9 @@ export function nativeSteps(context: Context): Step[] {
       id: '12.6',
       name: 'kubelet, which asks anew when it starts, renews in a running pod: new serial, new key, the same names',
       run: async () => {
-        assert(before, 'there is a certificate from before');
-        const { leaf, keyPem } = before;
         await restartKubelet();
-        const after = await waitFor(
-          'a new certificate',
-          async () => {
-            const files = await lastingFiles();
-            return files.leaf.serialNumber !== leaf.serialNumber && files;
-          },
-          SLOWLY,
-        );
-        assert.notEqual(after.keyPem, keyPem, 'a new key');
-        assertCertificate(after, { name: nameOf(LASTING) });
-        const counts = '{.items[*].status.containerStatuses[*].restartCount}';
-        const restarts = await kubectl.run([
-          ...['-n', NAMESPACE, 'get', 'pods', '-l', `app=${LASTING}`, '-o', `jsonpath=${counts}`],
-        ]);
-        assert.equal(restarts, '0', 'the container was not restarted');
+        assertCertificate(await renewedFiles(LASTING, before, lastingFiles, SLOWLY), { name: nameOf(LASTING) });
+        assert.equal(await kubectl.restarts(NAMESPACE, `app=${LASTING}`), 0, 'the container was not restarted');
       },
     });
   }
@@ -131,11 +116,6 @@ function nameOf(pod: string): string {
 
 function annotated(pod: string) {
   return { annotations: { [Annotation.name]: nameOf(pod), [Annotation.delivery]: 'native' } };
-}
-
-function namespace(): object {
-  const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
 }
 
 /** One object of each kind that makes pods. */

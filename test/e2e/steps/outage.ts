@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import { Annotation } from '../../../runtime/contract.ts';
 import { assertCertificate, readFiles } from '../certificates.ts';
-import type { Context, Step } from '../context.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 import { waitFor } from '../shell.ts';
 import { testPod } from '../workloads.ts';
 
-const SYSTEM = 'step';
 const NAMESPACE = 'default';
 const WAITING = 'outage-waits';
 const DELETED = 'outage-deleted';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
-import type { Context, Step } from '../context.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 import { background, type Result, run, tryRun, waitFor } from '../shell.ts';
 
 const CA_URL = 'https://127.0.0.1:4443';
@@ -29,7 +29,7 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
 
   /** Runs with `kubectl port-forward` to the CA going on, as in the tutorial's other shell. */
   const forwarded = async (work: () => Promise<void>) => {
-    const [pod] = await kubectl.pods('step', 'app=ca');
+    const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
     const forward = background([...kubectl.argv, '-n', 'step', 'port-forward', pod?.metadata.name ?? '', '4443:4443']);
     try {
       await waitFor('port-forward', async () => forward.output().includes('Forwarding from'));
@@ -57,7 +57,7 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
           ]);
           writeFileSync(file(`${provisioner}.password`), Buffer.from(password, 'base64'));
         }
-        const [pod] = await kubectl.pods('step', 'app=ca');
+        const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
         const root = `${STEP_PATH}/certs/root_ca.crt`;
         const inCa = ['-n', 'step', 'exec', pod?.metadata.name ?? '', '--', 'step', 'certificate', 'fingerprint', root];
         const fingerprint = (await kubectl.run(inCa)).trim();

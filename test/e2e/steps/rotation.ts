@@ -6,13 +6,13 @@
  */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { Annotation, PkiFile, PkiObject } from '../../../runtime/contract.ts';
+import { Annotation, CERTIFICATE_DIR, PkiFile, PkiObject } from '../../../runtime/contract.ts';
 import { createKey, encryptKey } from '../../../runtime/lib/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { createAuthority, type Issuer } from '../../../runtime/lib/x509.ts';
 import { createIntermediate } from '../../../runtime/pki/authorities.ts';
 import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
-import type { Context, Step } from '../context.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 import { Greetings } from '../greetings.ts';
 import { waitFor } from '../shell.ts';
 import { testPod } from '../workloads.ts';
@@ -22,7 +22,6 @@ import { reinstall } from './install.ts';
 export const ROTATION_NAMESPACE = 'e2e-rotation';
 
 const NAMESPACE = ROTATION_NAMESPACE;
-const SYSTEM = 'step';
 const DAY_MS = 86_400_000;
 const SLOWLY = { timeoutMs: 4 * 60_000, everyMs: 1000 };
 /** More than the agent lets pass until it renews. */
@@ -145,8 +144,8 @@ function isOf(root: Issuer | undefined, files: CertificateFiles): boolean {
 /** What a pod is answered that trusts nothing but the root of its own certificate. */
 function greeted({ kubectl }: Context, pod: string, { root }: CertificateFiles, url: string): Promise<string> {
   const trusted = '/tmp/trusted.crt';
-  const files = 'cd /var/run/autocert.step.sm; curl --silent --show-error --max-time 10 --cert site.crt --key site.key';
-  const script = `printf '%s' '${root}' > ${trusted}; ${files} --cacert ${trusted} ${url}`;
+  const curl = 'curl --silent --show-error --max-time 10 --cert site.crt --key site.key';
+  const script = `printf '%s' '${root}' > ${trusted}; cd ${CERTIFICATE_DIR}; ${curl} --cacert ${trusted} ${url}`;
   return kubectl.exec(NAMESPACE, pod, 'main', ['/bin/sh', '-c', script]);
 }
 

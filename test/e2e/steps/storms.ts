@@ -3,21 +3,18 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Annotation, NAMESPACE_LABEL } from '../../../runtime/contract.ts';
+import { Annotation } from '../../../runtime/contract.ts';
 import { PAUSE_IMAGE } from '../cluster/components.ts';
-import type { Context, Step } from '../context.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 import { waitFor } from '../shell.ts';
 import { answerTimes, percentile } from '../signer-log.ts';
-import { podTemplate } from '../workloads.ts';
+import { enabledNamespace, podTemplate } from '../workloads.ts';
 
-const SYSTEM = 'step';
 const STORM = { app: 'storm', replicas: 100, killAfter: 20 } as const;
 
 /** The two steps, in `namespace`, which they make if need be. */
 export function stormSteps({ kubectl, print }: Context, namespace: string): Step[] {
-  const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
-  const start = () =>
-    kubectl.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }, storm(namespace)]);
+  const start = () => kubectl.apply([enabledNamespace(namespace), storm(namespace)]);
   /** How many requests of storms have their certificate; the cluster keeps answered ones for a while. */
   const issued = async () => {
     const path = '{range .items[*]}{.spec.podName}={.status.conditions[0].type}{"\\n"}{end}';
@@ -31,7 +28,7 @@ export function stormSteps({ kubectl, print }: Context, namespace: string): Step
       run: async () => {
         await start();
         await kubectl.rolledOut(namespace, `deployment/${STORM.app}`, '170s');
-        const times = await answerTimes(kubectl, SYSTEM, `${STORM.app}-`);
+        const times = await answerTimes(kubectl, `${STORM.app}-`);
         assert.equal(times.length, STORM.replicas);
         print(
           `       from request to certificate: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`,

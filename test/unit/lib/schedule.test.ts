@@ -66,7 +66,7 @@ describe('nextDelay', () => {
 });
 
 describe('backoffBounds', () => {
-  test('without a certificate the first try comes soon and the last within half a minute', () => {
+  test('without a certificate the first try comes soon and later ones every quarter of a minute', () => {
     expect(backoffBounds(undefined)).toEqual({ base: 250, cap: 15 * SECOND });
   });
 
