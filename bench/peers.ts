@@ -10,10 +10,10 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { furnish, makePki, startCa, startWebhook, type Workshop } from '../runtime/cli/start/parts.ts';
 import { Processes } from '../runtime/cli/start/processes.ts';
-import { CaClient } from '../runtime/lib/ca-client.ts';
+import { CaClient } from '../runtime/step-ca/client.ts';
 import type { InitializedPki } from '../runtime/pki/files.ts';
-import { processesNaming } from '../test/e2e/cluster/processes.ts';
-import { waitFor } from '../test/e2e/shell.ts';
+import { processesNaming } from '../scripts/cluster/processes.ts';
+import { waitFor } from '../scripts/cluster/shell.ts';
 
 /** Root of the repository. */
 export const ROOT = join(import.meta.dirname, '..');

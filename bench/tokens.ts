@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { AttestationToken, WebhookPath } from '../runtime/contract.ts';
-import { createKeyAndRequest } from '../runtime/lib/csr.ts';
+import { createKeyAndRequest } from '../runtime/x509/csr.ts';
 import type { Figure } from './figure.ts';
 import { inTurn, load } from './load.ts';
 import type { Peers } from './peers.ts';

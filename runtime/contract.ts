@@ -71,21 +71,17 @@ export const AttestationToken = {
 
 /** Environment of the agent. */
 export const AgentEnv = {
-  /** Base URL of the CA. */
-  caUrl: 'STEP_CA_URL',
-  /** SHA-256 fingerprint of the root certificate, lower-case hex; several separated by commas. */
-  fingerprint: 'STEP_FINGERPRINT',
-  /** The root certificates that have these fingerprints, PEM; absent: the agent asks the CA for them. */
-  roots: 'AUTOCERT_ROOTS',
-  /** Base URL of the webhook's Service, which has the token endpoint. */
+  /** Base URL of the certificate endpoint, the agent's only peer. */
   autocertUrl: 'AUTOCERT_URL',
+  /** Root certificates by which to trust it, PEM; those in `root.crt` are trusted as well, once there is one. */
+  roots: 'AUTOCERT_ROOTS',
   /** Mode of the files in octal; absent: 0644. */
   mode: 'MODE',
   /** `name=address` pairs separated by commas, for pods on the host's network, which has no cluster DNS. */
   hostAliases: 'AUTOCERT_HOST_ALIASES',
   /** Name of the pod (downward API), for logs. */
   podName: 'POD_NAME',
-  /** Namespace of the pod (downward API), for logs. */
+  /** Namespace of the pod (downward API), for logs and for asking what is to be renewed. */
   namespace: 'NAMESPACE',
   /** Folder of the three files; absent: {@link CERTIFICATE_DIR}. */
   certificateDir: 'AUTOCERT_DIR',
@@ -103,22 +99,72 @@ export const Program = {
 
 /** The agent's first argument. */
 export const AgentCommand = {
-  /** Enroll, then renew for ever. */
+  /** Obtain, then renew for ever: a shell that sleeps, and starts Node for each piece of work. */
   run: 'run',
-  /** Enroll, then end. */
+  /** Obtain, then end. */
   once: 'once',
   /** Return when the three files are there: the `postStart` hook that holds app containers back. */
   wait: 'wait',
 } as const;
 
-/** Paths of the webhook's HTTPS server. */
+/** Paths of the webhook's HTTPS server, on {@link CONTAINER_PORT}. */
 export const WebhookPath = {
   mutate: '/mutate',
-  token: '/token',
   healthz: '/healthz',
   readyz: '/readyz',
   metrics: '/metrics',
 } as const;
+
+/** Paths of the certificate endpoint, on {@link CERTIFICATE_PORT}. */
+export const CertificatePath = {
+  /** POST: a {@link CertificateRequestBody} with a service-account token as Bearer gives a {@link CertificateAnswer}. */
+  certificate: '/certificate',
+  /** GET, `?namespace=`: a {@link RenewalInfo}; cacheable, the same for all pods of a namespace. */
+  renewalInfo: '/renewal-info',
+} as const;
+
+/** What an agent sends for a certificate. */
+export interface CertificateRequestBody {
+  /** PKCS#10, PEM: a key and the proof of its possession. Nothing else of it is looked at. */
+  readonly csr: string;
+  /** `true`: the pod has no usable certificate, and waits for this one. */
+  readonly starting?: boolean;
+}
+
+/** What it gets. */
+export interface CertificateAnswer {
+  /** Leaf, then intermediates, PEM. */
+  readonly certificate: string;
+  readonly renewal: RenewalInfo;
+}
+
+/** By what agents go until they ask again; the model is RFC 9773 (ACME Renewal Information). */
+export interface RenewalInfo {
+  /** When to renew, in shares (0 to 1) of the lifetime; each agent takes a time within it. */
+  readonly suggestedWindow: { readonly start: number; readonly end: number };
+  /** All roots to trust: the CA's own, announced and federated ones, PEM. Never empty. */
+  readonly roots: string;
+  /** Those of them by which to trust Autocert itself: the federated ones are left out. */
+  readonly anchors: string;
+  /** Certificates issued before this time (RFC 3339) are to be replaced, spread over `withinSeconds` from it. */
+  readonly replace?: { readonly issuedBefore: string; readonly withinSeconds: number };
+  /** When to ask for this again. */
+  readonly askAgainSeconds: number;
+}
+
+/** The body of every refusal. `retry-after` (RFC 9110, seconds) tells when to come again, where that may help. */
+export interface ErrorAnswer {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/**
+ * The ConfigMap in Autocert's namespace by which `autocert renew` has certificates replaced: a time (RFC 3339) by
+ * namespace, and under {@link RENEW_ALL} one for all.
+ */
+export const RENEWALS_CONFIG_MAP = 'autocert-renewals';
+
+/** Key of {@link RENEWALS_CONFIG_MAP} that stands for all namespaces; no namespace can have this name. */
+export const RENEW_ALL = '_all';
 
 /** Signer of native delivery: `spec.signerName` of `PodCertificateRequest` and `ClusterTrustBundle`. */
 export const SIGNER_NAME = `${DOMAIN}/workload`;
@@ -128,6 +174,9 @@ export const TRUST_BUNDLE_NAME = `${DOMAIN}:workload:root`;
 
 /** Port of the webhook's and the CA's containers; their Services listen on 443. */
 export const CONTAINER_PORT = 4443;
+
+/** Port of the certificate endpoint, of the container and of the Service: pods reach it, and not what the API server asks. */
+export const CERTIFICATE_PORT = 4444;
 
 /**
  * How a pod gets its files. `native`: kubelet makes the key and renews (pod certificates, Kubernetes 1.37 and later);
@@ -152,7 +201,7 @@ export interface NamespacePolicy {
   readonly maxDuration?: string;
 }
 
-/** What webhook and signer need to know to judge a pod. Part of {@link WebhookConfig} and {@link SignerConfig}. */
+/** What webhook, certificate endpoint and signer need to know to judge a pod. Part of {@link WebhookConfig} and {@link SignerConfig}. */
 export interface PolicyConfig {
   /** The cluster's DNS domain, such as `cluster.local`. */
   readonly clusterDomain: string;
@@ -160,6 +209,8 @@ export interface PolicyConfig {
   readonly defaultDuration: string;
   readonly minDuration: string;
   readonly maxDuration: string;
+  /** Namespaces whose pods get nothing, even where they are labelled. */
+  readonly excludedNamespaces: readonly string[];
   /** Keyed by namespace. */
   readonly namespaces: Readonly<Record<string, NamespacePolicy>>;
 }
@@ -186,12 +237,14 @@ export interface AgentContainer {
 
 /** The webhook's configuration: a JSON file in a ConfigMap, synthesized by `AutocertWebhook`. */
 export interface WebhookConfig extends PolicyConfig, CaConfig {
-  /** Base URL at which agents reach the webhook's token endpoint, such as `https://autocert.step.svc`. */
+  /** Base URL at which agents reach the certificate endpoint, such as `https://autocert.step.svc:4444`. */
   readonly autocertUrl: string;
   /** Names of the webhook's own serving certificate; the first is its common name. */
   readonly servingNames: readonly string[];
-  /** Port to listen on. */
+  /** Port for the API server, probes and metrics. */
   readonly port: number;
+  /** Port of the certificate endpoint. */
+  readonly certificatePort: number;
   readonly agent: AgentContainer;
   readonly delivery: Delivery;
   readonly sidecar: SidecarStyle;

@@ -4,8 +4,8 @@
  * `node pods.ts <count> <annotations, JSON>`
  * @module
  */
-import { KubernetesApi } from '../../runtime/lib/kubernetes.ts';
-import { testPod } from '../../test/e2e/workloads.ts';
+import { KubernetesApi } from '../../runtime/kubernetes/client.ts';
+import { testPod } from '../../scripts/cluster/workloads.ts';
 
 interface Pod {
   readonly metadata: { readonly name: string };

@@ -4,7 +4,7 @@
  * @module
  */
 import { AgentCommand, AgentEnv, ContainerName } from '../contract.ts';
-import { parseDuration } from '../lib/duration.ts';
+import { parseDuration } from '../policy/duration.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import { certificateDir, type Environment } from './settings.ts';
 import { waitForFiles } from './wait.ts';

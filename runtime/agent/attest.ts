@@ -4,7 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { WebhookPath } from '../contract.ts';
-import { parseDuration } from '../lib/duration.ts';
+import { parseDuration } from '../policy/duration.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
 import { type HttpsRequest, httpsJson } from '../lib/https.ts';
 import { Secret } from '../lib/secret.ts';

@@ -2,8 +2,8 @@
  * Judges the set of files in hand.
  * @module
  */
-import { isForKey, splitPem, type Validity, validityOf, verifyChain } from '../lib/certificate.ts';
-import { type CertificateSet, readCertificateFiles } from '../lib/certificate-files.ts';
+import { isForKey, splitPem, type Validity, validityOf, verifyChain } from '../x509/certificate.ts';
+import { type CertificateSet, readCertificateFiles } from './certificate-files.ts';
 import { messageOf } from '../lib/errors.ts';
 
 /** A set that can be used now, or why there is none. */

@@ -3,10 +3,10 @@
  * Neither writes anything: what comes back is verified and complete.
  * @module
  */
-import { CaClient, type CaConnection, type SignedCertificate } from '../lib/ca-client.ts';
-import { fingerprintOf, isForKey, splitPem, verifyChain } from '../lib/certificate.ts';
-import type { CertificateSet } from '../lib/certificate-files.ts';
-import { createKeyAndRequest } from '../lib/csr.ts';
+import { CaClient, type CaConnection, type SignedCertificate } from '../step-ca/client.ts';
+import { fingerprintOf, isForKey, splitPem, verifyChain } from '../x509/certificate.ts';
+import type { CertificateSet } from './certificate-files.ts';
+import { createKeyAndRequest } from '../x509/csr.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';

@@ -3,8 +3,8 @@
  * good files stay, and only the stop signal ends it, or the end of the pod. All effects are {@link AgentPorts}.
  * @module
  */
-import { summaryOf, type Validity, validityOf } from '../lib/certificate.ts';
-import type { CertificateSet } from '../lib/certificate-files.ts';
+import { summaryOf, type Validity, validityOf } from '../x509/certificate.ts';
+import type { CertificateSet } from './certificate-files.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { backoffBounds, nextDelay, renewAt, renewIn } from '../lib/schedule.ts';

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { AgentEnv, AttestationToken, CERTIFICATE_DIR } from '../contract.ts';
-import { fingerprintOf, splitPem } from '../lib/certificate.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
 
 /** What the agent needs to know to obtain and renew. */

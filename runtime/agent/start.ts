@@ -3,7 +3,7 @@
  * @module
  */
 import { AgentCommand, AgentEnv } from '../contract.ts';
-import { replaceCertificateFiles } from '../lib/certificate-files.ts';
+import { replaceCertificateFiles } from './certificate-files.ts';
 import { jsonLog } from '../lib/log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
 import { readHeld } from './held.ts';

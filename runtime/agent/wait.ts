@@ -3,7 +3,7 @@
  * @module
  */
 import { watch } from 'node:fs';
-import { hasCertificateFiles } from '../lib/certificate-files.ts';
+import { hasCertificateFiles } from './certificate-files.ts';
 import { readHeld } from './held.ts';
 
 /** Looks again this often where the file system reports no changes. Milliseconds. */

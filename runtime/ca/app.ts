@@ -6,10 +6,10 @@ import type { X509Certificate } from 'node:crypto';
 import type { ServerOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { fingerprintOf, summaryOf } from '../lib/certificate.ts';
+import { fingerprintOf, summaryOf } from '../x509/certificate.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { JwkProvisioner } from '../lib/one-time-token.ts';
+import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
 import type { Authority } from './authority.ts';
 import { badRequest, Refusal } from './refusal.ts';
 

@@ -3,11 +3,11 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
-import { describeCertificate } from '../lib/certificate-description.ts';
+import { describeCertificate } from '../x509/certificate-description.ts';
 import { AutocertError } from '../lib/errors.ts';
-import { type JwkProvisioner, type TokenClaims, verifyToken } from '../lib/one-time-token.ts';
-import { type SanList, splitSans } from '../lib/sans.ts';
-import { type CertificateRequest, createLeaf, type Issuer, readCertificateRequest, renewLeaf } from '../lib/x509.ts';
+import { type JwkProvisioner, type TokenClaims, verifyToken } from '../step-ca/one-time-token.ts';
+import { type SanList, splitSans } from '../x509/sans.ts';
+import { type CertificateRequest, createLeaf, type Issuer, readCertificateRequest, renewLeaf } from '../x509/signing.ts';
 import type { Ledger } from './ledger.ts';
 import { BACKDATE_MS, type Claims, overrideClaims, validityFor } from './lifetimes.ts';
 import { badRequest, forbidden, Refusal, unauthorized } from './refusal.ts';

@@ -6,10 +6,10 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../lib/log.ts';
-import type { JwkProvisioner } from '../lib/one-time-token.ts';
-import { createKey } from '../lib/private-key.ts';
+import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
+import { createKey } from '../x509/private-key.ts';
 import { renewIn } from '../lib/schedule.ts';
-import { createLeaf, type Issuer } from '../lib/x509.ts';
+import { createLeaf, type Issuer } from '../x509/signing.ts';
 import { buildApp } from './app.ts';
 import { Authority } from './authority.ts';
 import { Ledger } from './ledger.ts';

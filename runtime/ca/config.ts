@@ -4,10 +4,10 @@
  * @module
  */
 import { dirname, join, resolve } from 'node:path';
-import { splitPem } from '../lib/certificate.ts';
+import { splitPem } from '../x509/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
-import type { JwkProvisioner } from '../lib/one-time-token.ts';
-import { openKey } from '../lib/private-key.ts';
+import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
+import { openKey } from '../x509/private-key.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import type { CaOptions } from './ca.ts';

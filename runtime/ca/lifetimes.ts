@@ -2,9 +2,9 @@
  * Lifetimes: what the provisioner allows, and from when to when a certificate is valid.
  * @module
  */
-import { formatDuration, parseDuration } from '../lib/duration.ts';
+import { formatDuration, parseDuration } from '../policy/duration.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
-import type { ValidityPeriod } from '../lib/x509.ts';
+import type { ValidityPeriod } from '../x509/signing.ts';
 import { badRequest, forbidden } from './refusal.ts';
 
 /** Limits, as step-ca's `claims` have them. */

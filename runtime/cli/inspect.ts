@@ -2,9 +2,9 @@
  * `autocert inspect` and `autocert fingerprint`.
  * @module
  */
-import { fingerprintOf, splitPem } from '../lib/certificate.ts';
-import { describeCertificate } from '../lib/certificate-description.ts';
-import { certificateShortText, certificateText } from '../lib/certificate-text.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
+import { describeCertificate } from '../x509/certificate-description.ts';
+import { certificateShortText, certificateText } from '../x509/certificate-text.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { readTextFile } from '../lib/text-file.ts';
 

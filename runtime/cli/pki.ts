@@ -2,7 +2,7 @@
  * `autocert pki init`: the init Job.
  * @module
  */
-import { KubernetesApi } from '../lib/kubernetes.ts';
+import { KubernetesApi } from '../kubernetes/client.ts';
 import { jsonLog } from '../lib/log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
 import { runInitJob } from '../pki/init-in-cluster.ts';

@@ -39,10 +39,14 @@ export interface HttpsAnswer {
   readonly status: number;
   /** Parsed JSON; `undefined` when the body is empty, or not JSON in an answer that is no success. */
   readonly body: unknown;
+  /** How long the server wants to be left alone (`Retry-After` in seconds), milliseconds; bounded by an hour. */
+  readonly retryAfterMs: number | undefined;
 }
 
 const MAX_BODY = 1024 * 1024;
 const TIMEOUT = 10_000;
+/** Seconds. */
+const MAX_RETRY_AFTER = 3600;
 
 /**
  * Sends `request`. Any status is an answer; no answer (refused, reset, too slow, too large, not JSON) is an
@@ -52,12 +56,12 @@ export async function httpsJson(request: HttpsRequest): Promise<HttpsAnswer> {
   const url = parseUrl(request.url);
   const payload = request.json === undefined ? undefined : JSON.stringify(request.json);
   try {
-    const { status, text } = await exchange(url, request, payload).catch((error: unknown) => {
+    const { status, text, retryAfter } = await exchange(url, request, payload).catch((error: unknown) => {
       // The server may close an idle connection just as it is used again; nothing was answered, so nothing was done.
       if (error instanceof StaleConnection) return exchange(url, { ...request, agent: undefined }, payload);
       throw error;
     });
-    return { status, body: parseBody(status, text) };
+    return { status, body: parseBody(status, text), retryAfterMs: parseRetryAfter(retryAfter) };
   } catch (error) {
     const cause = error instanceof StaleConnection ? error.cause : error;
     throw new AutocertError(isUntrusted(cause) ? 'UNTRUSTED' : 'UNAVAILABLE', `no answer from ${url.href}`, {
@@ -103,7 +107,10 @@ function exchange(url: URL, request: Loosely<HttpsRequest>, payload: string | un
         if (size > MAX_BODY) giveUp(`its answer is larger than ${MAX_BODY} bytes`);
         else chunks.push(chunk);
       });
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+      answer.on('end', () => {
+        const retryAfter = answer.headers['retry-after'];
+        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString(), retryAfter });
+      });
     });
     outgoing.end(payload);
   });
@@ -112,6 +119,7 @@ function exchange(url: URL, request: Loosely<HttpsRequest>, payload: string | un
 interface Reply {
   readonly status: number;
   readonly text: string;
+  readonly retryAfter: string | undefined;
 }
 
 type Loosely<T> = { [K in keyof T]: T[K] | undefined };
@@ -133,6 +141,11 @@ function parseBody(status: number, text: string): unknown {
     if (status >= 300) return undefined;
     throw new Error(`it answered ${status}, but not with JSON: ${JSON.stringify(text.slice(0, 80))}`, { cause });
   }
+}
+
+/** Seconds only: the form with a date wants clocks that agree. */
+function parseRetryAfter(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Math.min(Number(text), MAX_RETRY_AFTER) * 1000 : undefined;
 }
 
 function jsonHeaders(payload: string): Record<string, string> {

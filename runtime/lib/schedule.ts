@@ -2,7 +2,7 @@
  * When to renew, and when to try again. Pure: time and chance come in as arguments.
  * @module
  */
-import type { Validity } from './certificate.ts';
+import type { Validity } from '../x509/certificate.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -4,7 +4,7 @@
  */
 import { type KeyObject, randomInt } from 'node:crypto';
 import { Secret } from '../lib/secret.ts';
-import { createAuthority, type Issuer } from '../lib/x509.ts';
+import { createAuthority, type Issuer } from '../x509/signing.ts';
 
 /** What both certificates are made from. */
 export interface AuthorityIdentity {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DOMAIN } from '../contract.ts';
-import { ifFound } from '../lib/cluster-state.ts';
+import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { ClusterPort } from './cluster-objects.ts';

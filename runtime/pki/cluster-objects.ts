@@ -3,9 +3,9 @@
  * @module
  */
 import { PkiFile, PkiObject } from '../contract.ts';
-import { ifFound } from '../lib/cluster-state.ts';
+import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
-import { KubernetesApiError } from '../lib/kubernetes.ts';
+import { AutocertError } from '../lib/errors.ts';
 
 /** What the init Job does with the Kubernetes API; `KubernetesApi` is one. */
 export interface ClusterPort {
@@ -76,7 +76,7 @@ export class ClusterObjects {
       await this.#api.create(this.#collection(key), body);
       return files;
     } catch (error) {
-      const isTaken = error instanceof KubernetesApiError && error.status === 409;
+      const isTaken = error instanceof AutocertError && error.status === 409;
       const existing = isTaken ? await this.find(key) : undefined;
       if (existing === undefined) throw error;
       return existing;

@@ -9,11 +9,11 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { PkiFile, PkiObject, Provisioner } from '../contract.ts';
-import { fingerprintOf, splitPem } from '../lib/certificate.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { type JwkProvisioner, TokenSigner } from '../lib/one-time-token.ts';
-import { createKey, encryptKey, openKey } from '../lib/private-key.ts';
+import { type JwkProvisioner, TokenSigner } from '../step-ca/one-time-token.ts';
+import { createKey, encryptKey, openKey } from '../x509/private-key.ts';
 import { Secret } from '../lib/secret.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
 import { type CaBundleOutcome, putCaBundle } from './ca-bundle.ts';

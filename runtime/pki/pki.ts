@@ -3,9 +3,9 @@
  * @module
  */
 import { Provisioner } from '../contract.ts';
-import { fingerprintOf } from '../lib/certificate.ts';
-import { createProvisioner, type JwkProvisioner } from '../lib/one-time-token.ts';
-import { createKey, encryptKey } from '../lib/private-key.ts';
+import { fingerprintOf } from '../x509/certificate.ts';
+import { createProvisioner, type JwkProvisioner } from '../step-ca/one-time-token.ts';
+import { createKey, encryptKey } from '../x509/private-key.ts';
 import type { Secret } from '../lib/secret.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
 

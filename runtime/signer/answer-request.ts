@@ -9,8 +9,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { PolicyConfig, SignerConfig } from '../contract.ts';
-import { CaAnswerError } from '../lib/ca-client.ts';
-import { type Validity, validityOf, verifyChain } from '../lib/certificate.ts';
+import { CaAnswerError } from '../step-ca/client.ts';
+import { type Validity, validityOf, verifyChain } from '../x509/certificate.ts';
 import { AutocertError, type ErrorCode, messageOf } from '../lib/errors.ts';
 import type { SignOrder } from './ca-session.ts';
 import { judgeRequest, type LivePod, type Order, type Refusal } from './judge-request.ts';

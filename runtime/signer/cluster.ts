@@ -3,9 +3,9 @@
  * @module
  */
 import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
-import { ifFound } from '../lib/cluster-state.ts';
-import type { KubernetesApi, WatchEventType } from '../lib/kubernetes.ts';
-import type { Lease } from '../lib/leader-election.ts';
+import { ifFound } from '../kubernetes/cluster-state.ts';
+import type { KubernetesApi, WatchEventType } from '../kubernetes/client.ts';
+import type { Lease } from '../kubernetes/leader-election.ts';
 import type { LivePod } from './judge-request.ts';
 import type { PodCertificateRequest, RequestStatus } from './pod-certificate-request.ts';
 import type { ClusterTrustBundle } from './trust-bundle.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from '../lib/errors.ts';
-import type { WatchEventType } from '../lib/kubernetes.ts';
+import type { WatchEventType } from '../kubernetes/client.ts';
 import type { Log } from '../lib/log.ts';
 import { isPending, type PodCertificateRequest } from './pod-certificate-request.ts';
 

@@ -5,8 +5,8 @@
  * @module
  */
 import { Annotation, NAMESPACE_LABEL, type PolicyConfig, SIGNER_NAME } from '../contract.ts';
-import { formatDuration, parseDuration } from '../lib/duration.ts';
-import { judgePod } from '../lib/pod-certificate.ts';
+import { formatDuration, parseDuration } from '../policy/duration.ts';
+import { judgePod } from '../policy/certificate-spec.ts';
 import { ApiLimit, type PodCertificateRequest } from './pod-certificate-request.ts';
 
 /** A pod as the API server sends it, as far as the signer looks at it. */

@@ -2,7 +2,7 @@
  * The three answers that a request can get, in the API's words. Pure.
  * @module
  */
-import type { Validity } from '../lib/certificate.ts';
+import type { Validity } from '../x509/certificate.ts';
 import { ApiLimit, type Condition, type RequestStatus } from './pod-certificate-request.ts';
 
 /** `chain`: leaf first; `renewAt`: see {@link refreshAt}. */

@@ -8,11 +8,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SignerConfig } from '../contract.ts';
-import { hasPodCertificates, namespaceLabels } from '../lib/cluster-state.ts';
-import { readSignerConfig } from '../lib/config.ts';
+import { hasPodCertificates, namespaceLabels } from '../kubernetes/cluster-state.ts';
+import { readSignerConfig } from './config.ts';
 import { messageOf } from '../lib/errors.ts';
-import { KubernetesApi } from '../lib/kubernetes.ts';
-import { leadWhenElected } from '../lib/leader-election.ts';
+import { KubernetesApi } from '../kubernetes/client.ts';
+import { leadWhenElected } from '../kubernetes/leader-election.ts';
 import type { Log } from '../lib/log.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';

@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
-import { fingerprintOf } from '../lib/certificate.ts';
+import { fingerprintOf } from '../x509/certificate.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 

@@ -6,11 +6,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { CaConfig } from '../contract.ts';
-import { CaClient } from '../lib/ca-client.ts';
-import { fingerprintOf, splitPem } from '../lib/certificate.ts';
+import { CaClient } from '../step-ca/client.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
-import type { TokenSigner } from '../lib/one-time-token.ts';
-import { ProvisionerKey } from '../lib/provisioner.ts';
+import type { TokenSigner } from '../step-ca/one-time-token.ts';
+import { ProvisionerKey } from '../step-ca/provisioner-key.ts';
 import { Secret } from '../lib/secret.ts';
 
 /** What signs one-time tokens. */

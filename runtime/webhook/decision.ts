@@ -13,8 +13,8 @@ import {
   STATUS_INJECTED,
   VolumeName,
 } from '../contract.ts';
-import { parseDuration } from '../lib/duration.ts';
-import { type CertificateSpec, judgePod } from '../lib/pod-certificate.ts';
+import { parseDuration } from '../policy/duration.ts';
+import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { AgentStyle } from './injection-patch.ts';
 import { nativeObstacle } from './native-patch.ts';

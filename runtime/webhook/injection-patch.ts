@@ -21,7 +21,7 @@ import {
   Program,
   VolumeName,
 } from '../contract.ts';
-import type { CertificateSpec } from '../lib/pod-certificate.ts';
+import type { CertificateSpec } from '../policy/certificate-spec.ts';
 import { addTo, type JsonPatch, markInjected, mountFiles } from './patch.ts';
 import type { Pod, PodSpec } from './pod.ts';
 

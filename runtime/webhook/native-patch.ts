@@ -18,8 +18,8 @@
  * @module
  */
 import { CertificateFile, SIGNER_NAME, VolumeName } from '../contract.ts';
-import { formatDuration } from '../lib/duration.ts';
-import type { CertificateSpec } from '../lib/pod-certificate.ts';
+import { formatDuration } from '../policy/duration.ts';
+import type { CertificateSpec } from '../policy/certificate-spec.ts';
 import { addTo, type JsonPatch, markInjected, mountFiles } from './patch.ts';
 import { containersOf, type Pod, type PodSpec } from './pod.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { bitString, encode, integer, oid, sequence, toPem } from '../lib/der.ts';
+import { bitString, encode, integer, oid, sequence, toPem } from '../x509/der.ts';
 import { Secret } from '../lib/secret.ts';
 
 /** A certificate chain and its key, PEM. */

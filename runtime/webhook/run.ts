@@ -5,10 +5,10 @@
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import type { WebhookConfig } from '../contract.ts';
-import type { Validity } from '../lib/certificate.ts';
-import { readWebhookConfig } from '../lib/config.ts';
+import type { Validity } from '../x509/certificate.ts';
+import { readWebhookConfig } from './config.ts';
 import { AutocertError } from '../lib/errors.ts';
-import { KubernetesApi } from '../lib/kubernetes.ts';
+import { KubernetesApi } from '../kubernetes/client.ts';
 import type { Log } from '../lib/log.ts';
 import { createMetrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';

@@ -4,12 +4,12 @@
  * use meanwhile.
  * @module
  */
-import type { CaClient } from '../lib/ca-client.ts';
-import { summaryOf, type Validity, verifyChain } from '../lib/certificate.ts';
-import { createKeyAndRequest } from '../lib/csr.ts';
+import type { CaClient } from '../step-ca/client.ts';
+import { summaryOf, type Validity, verifyChain } from '../x509/certificate.ts';
+import { createKeyAndRequest } from '../x509/csr.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { TokenSigner } from '../lib/one-time-token.ts';
+import type { TokenSigner } from '../step-ca/one-time-token.ts';
 import { backoffBounds, nextDelay, renewIn } from '../lib/schedule.ts';
 import type { ServingPair } from './placeholder-certificate.ts';
 

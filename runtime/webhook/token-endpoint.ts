@@ -6,12 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import { AttestationToken, type CaConfig, NAMESPACE_LABEL, type PolicyConfig } from '../contract.ts';
-import { ifFound, namespaceLabels } from '../lib/cluster-state.ts';
-import { formatDuration } from '../lib/duration.ts';
+import { ifFound, namespaceLabels } from '../kubernetes/cluster-state.ts';
+import { formatDuration } from '../policy/duration.ts';
 import { AutocertError } from '../lib/errors.ts';
-import type { KubernetesApi } from '../lib/kubernetes.ts';
-import type { TokenSigner } from '../lib/one-time-token.ts';
-import { type CertificateSpec, judgePod } from '../lib/pod-certificate.ts';
+import type { KubernetesApi } from '../kubernetes/client.ts';
+import type { TokenSigner } from '../step-ca/one-time-token.ts';
+import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
 import type { Secret } from '../lib/secret.ts';
 import { isRecord, type Pod } from './pod.ts';
 

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR, ContainerName } from '../../runtime/contract.ts';
 import type { Expected } from './certificates.ts';
-import type { Kubectl, Pod } from './kubectl.ts';
-import { type PodOptions, podTemplate, testPod } from './workloads.ts';
+import type { Kubectl, Pod } from '../../scripts/cluster/kubectl.ts';
+import { type PodOptions, podTemplate, testPod } from '../../scripts/cluster/workloads.ts';
 
 /** Namespaces of the cases; all are enabled. */
 export const CaseNamespace = { plain: 'e2e-work', restricted: 'e2e-restricted', quota: 'e2e-quota' } as const;

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { CERTIFICATE_DIR } from '../../runtime/contract.ts';
-import type { Kubectl } from './kubectl.ts';
-import { type WaitOptions, waitFor } from './shell.ts';
+import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
+import { type WaitOptions, waitFor } from '../../scripts/cluster/shell.ts';
 
 /** What a container finds at {@link CERTIFICATE_DIR}. */
 export interface CertificateFiles {

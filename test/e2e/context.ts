@@ -2,7 +2,7 @@
  * What every step of the end-to-end tests has in hand.
  * @module
  */
-import type { Kubectl } from './kubectl.ts';
+import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
 
 /** Namespace of CA, webhook and signer. */
 export const SYSTEM = 'step';

@@ -4,7 +4,7 @@
  * @module
  */
 import { SYSTEM } from './context.ts';
-import { isReady, type Kubectl, type Pod } from './kubectl.ts';
+import { isReady, type Kubectl, type Pod } from '../../scripts/cluster/kubectl.ts';
 
 const LOG_LINES = '25';
 const MOST_PODS = 3;

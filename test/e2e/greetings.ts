@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR } from '../../runtime/contract.ts';
 import { type CertificateFiles, parseFiles } from './certificates.ts';
-import type { Kubectl } from './kubectl.ts';
-import { waitFor } from './shell.ts';
-import { enabledNamespace, podTemplate } from './workloads.ts';
+import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
+import { waitFor } from '../../scripts/cluster/shell.ts';
+import { enabledNamespace, podTemplate } from '../../scripts/cluster/workloads.ts';
 
 /** What differs between the pairs. */
 export interface GreetingsOptions {

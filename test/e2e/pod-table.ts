@@ -4,7 +4,7 @@
  * @module
  */
 import { Annotation, CERTIFICATE_DIR } from '../../runtime/contract.ts';
-import { type PodOptions, testPod } from './workloads.ts';
+import { type PodOptions, testPod } from '../../scripts/cluster/workloads.ts';
 
 /** A row; the name of the pod is its number. */
 export interface Row {

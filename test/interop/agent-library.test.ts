@@ -1,8 +1,8 @@
 /** The agent's library against real step-ca on our PKI, and against the embedded CA. */
-import { CaClient } from '../../runtime/lib/ca-client.ts';
-import { isForKey, validityOf, verifyChain } from '../../runtime/lib/certificate.ts';
-import { createKeyAndRequest } from '../../runtime/lib/csr.ts';
-import { TokenSigner } from '../../runtime/lib/one-time-token.ts';
+import { CaClient } from '../../runtime/step-ca/client.ts';
+import { isForKey, validityOf, verifyChain } from '../../runtime/x509/certificate.ts';
+import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
+import { TokenSigner } from '../../runtime/step-ca/one-time-token.ts';
 import { createPki } from '../../runtime/pki/pki.ts';
 import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';

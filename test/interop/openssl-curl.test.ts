@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import { join } from 'node:path';
-import { createKeyAndRequest } from '../../runtime/lib/csr.ts';
+import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import { createPki } from '../../runtime/pki/pki.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';

@@ -1,9 +1,9 @@
 /** Real `step` against real step-ca on our PKI, and against the embedded CA. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fingerprintOf, splitPem } from '../../runtime/lib/certificate.ts';
-import { describeCertificate } from '../../runtime/lib/certificate-description.ts';
-import { certificateShortText, certificateText } from '../../runtime/lib/certificate-text.ts';
+import { fingerprintOf, splitPem } from '../../runtime/x509/certificate.ts';
+import { describeCertificate } from '../../runtime/x509/certificate-description.ts';
+import { certificateShortText, certificateText } from '../../runtime/x509/certificate-text.ts';
 import { createPki } from '../../runtime/pki/pki.ts';
 import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createKeyAndRequest } from '../../runtime/lib/csr.ts';
+import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';
 

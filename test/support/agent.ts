@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../../runtime/agent/settings.ts';
-import type { CertificateSet } from '../../runtime/lib/certificate-files.ts';
+import type { CertificateSet } from '../../runtime/agent/certificate-files.ts';
 import type { Log } from '../../runtime/lib/log.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import type { FakeCa, TestServer } from './fake-ca.ts';

@@ -2,7 +2,7 @@
  * Certificates of CAs for tests.
  * @module
  */
-import { createKey } from '../../runtime/lib/private-key.ts';
+import { createKey } from '../../runtime/x509/private-key.ts';
 import { createIntermediate, createRoot } from '../../runtime/pki/authorities.ts';
 
 /** A root and an intermediate of its own, PEM. */

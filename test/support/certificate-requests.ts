@@ -4,7 +4,7 @@
  */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/lib/der.ts';
+import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/x509/der.ts';
 
 /** Names for a certificate request. */
 export interface RequestNames {

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ca, type CaOptions, createCa } from '../../runtime/ca/ca.ts';
-import { CaClient } from '../../runtime/lib/ca-client.ts';
-import { type MintOptions, TokenSigner } from '../../runtime/lib/one-time-token.ts';
-import { openKey } from '../../runtime/lib/private-key.ts';
+import { CaClient } from '../../runtime/step-ca/client.ts';
+import { type MintOptions, TokenSigner } from '../../runtime/step-ca/one-time-token.ts';
+import { openKey } from '../../runtime/x509/private-key.ts';
 import type { Secret } from '../../runtime/lib/secret.ts';
 import { createPki, type Pki } from '../../runtime/pki/pki.ts';
 

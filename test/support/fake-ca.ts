@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { fingerprintOf } from '../../runtime/lib/certificate.ts';
+import { fingerprintOf } from '../../runtime/x509/certificate.ts';
 import { hierarchy, type IssueOptions, type Issuer, issue } from './tiny-ca.ts';
 
 /** A request as the server saw it. */

@@ -2,7 +2,7 @@
  * The Kubernetes API as far as the init Job uses it: objects by path, in memory.
  * @module
  */
-import { KubernetesApiError } from '../../runtime/lib/kubernetes.ts';
+import { apiError } from '../../runtime/kubernetes/wire.ts';
 
 /** An object with a name. */
 interface Named {
@@ -26,14 +26,14 @@ export class ObjectStore {
 
   async get<T>(path: string): Promise<T> {
     const found = this.objects.get(path);
-    if (found === undefined) throw new KubernetesApiError(404, 'NotFound', `${path} not found`);
+    if (found === undefined) throw apiError(404, 'NotFound', `${path} not found`);
     return structuredClone(found) as T;
   }
 
   async create<T>(collection: string, body: unknown): Promise<T> {
     const path = `${collection}/${(body as Named).metadata.name}`;
     this.beforeWrite({ method: 'create', path, body });
-    if (this.objects.has(path)) throw new KubernetesApiError(409, 'AlreadyExists', `${path} exists`);
+    if (this.objects.has(path)) throw apiError(409, 'AlreadyExists', `${path} exists`);
     this.writes.push({ method: 'create', path, body });
     this.objects.set(path, structuredClone(body));
     return body as T;

@@ -5,7 +5,7 @@
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/lib/der.ts';
+import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/x509/der.ts';
 
 /** A certificate and its key. */
 export interface Issued {

@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Annotation, CERTIFICATE_DIR, CertificateFile } from '../../contract.ts';
-import { describeCertificate } from '../../lib/certificate-description.ts';
-import { certificateText } from '../../lib/certificate-text.ts';
+import { describeCertificate } from '../../x509/certificate-description.ts';
+import { certificateText } from '../../x509/certificate-text.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import type { InitializedPki } from '../../pki/files.ts';
 import { admit } from './admission.ts';

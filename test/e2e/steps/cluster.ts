@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { controlGroups } from '../cluster/control-groups.ts';
-import { cgroupOf, removeOldNodes } from '../cluster/node.ts';
-import { processesNaming } from '../cluster/processes.ts';
+import { controlGroups } from '../../../scripts/cluster/control-groups.ts';
+import { cgroupOf, removeOldNodes } from '../../../scripts/cluster/node.ts';
+import { processesNaming } from '../../../scripts/cluster/processes.ts';
 import type { Context, Step } from '../context.ts';
-import { background, waitFor } from '../shell.ts';
-import { testPod } from '../workloads.ts';
+import { background, waitFor } from '../../../scripts/cluster/shell.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 
 const NAMESPACE = 'default';
 
@@ -32,7 +32,7 @@ export function clusterSteps({ kubectl, ownNode }: Context): Step[] {
     id: '0.2',
     name: 'a node whose run is killed with -9 dies with it, and the next run removes its files',
     run: async () => {
-      const module = new URL('../cluster/node.ts', import.meta.url).href;
+      const module = new URL('../../../scripts/cluster/node.ts', import.meta.url).href;
       const script = `const { ClusterNode } = await import(${JSON.stringify(module)}); console.log((await ClusterNode.start(false)).folder); setInterval(() => undefined, 1000)`;
       const victim = background([process.execPath, '--input-type=module', '-e', script]);
       const folder = await waitFor('a node', async () => victim.output().trim() || undefined);

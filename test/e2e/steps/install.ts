@@ -7,9 +7,9 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
-import { isReady, type Kubectl, type KubernetesObject } from '../kubectl.ts';
-import { run, tryRun, waitFor } from '../shell.ts';
-import { testPod } from '../workloads.ts';
+import { isReady, type Kubectl, type KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
+import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PKI_OBJECTS = [

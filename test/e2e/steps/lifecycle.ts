@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { Annotation } from '../../../runtime/contract.ts';
 import { CaseNamespace } from '../cases.ts';
 import type { Context, Step } from '../context.ts';
-import { isReady, type Pod } from '../kubectl.ts';
-import { tryRun, waitFor } from '../shell.ts';
-import { testPod } from '../workloads.ts';
+import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
+import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { manifestsOf } from './install.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');

@@ -10,10 +10,10 @@ import { AutocertWebhook, StepCa } from '../../../constructs/index.ts';
 import { Annotation } from '../../../runtime/contract.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
-import type { KubernetesObject, Pod } from '../kubectl.ts';
+import type { KubernetesObject, Pod } from '../../../scripts/cluster/kubectl.ts';
 import { podTable, type Row } from '../pod-table.ts';
-import { waitFor } from '../shell.ts';
-import { enabledNamespace, podTemplate, testPod } from '../workloads.ts';
+import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { enabledNamespace, podTemplate, testPod } from '../../../scripts/cluster/workloads.ts';
 import { reinstall } from './install.ts';
 import { stormSteps } from './storms.ts';
 

@@ -7,15 +7,15 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { Annotation, CERTIFICATE_DIR, PkiFile, PkiObject } from '../../../runtime/contract.ts';
-import { createKey, encryptKey } from '../../../runtime/lib/private-key.ts';
+import { createKey, encryptKey } from '../../../runtime/x509/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
-import { createAuthority, type Issuer } from '../../../runtime/lib/x509.ts';
+import { createAuthority, type Issuer } from '../../../runtime/x509/signing.ts';
 import { createIntermediate } from '../../../runtime/pki/authorities.ts';
 import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { Greetings } from '../greetings.ts';
-import { waitFor } from '../shell.ts';
-import { testPod } from '../workloads.ts';
+import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { reinstall } from './install.ts';
 
 /** Namespace of the pods that see the rotation. */

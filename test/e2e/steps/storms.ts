@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation } from '../../../runtime/contract.ts';
-import { PAUSE_IMAGE } from '../cluster/components.ts';
+import { PAUSE_IMAGE } from '../../../scripts/cluster/components.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
-import { waitFor } from '../shell.ts';
-import { answerTimes, percentile } from '../signer-log.ts';
-import { enabledNamespace, podTemplate } from '../workloads.ts';
+import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { answerTimes, percentile } from '../../../scripts/cluster/signer-log.ts';
+import { enabledNamespace, podTemplate } from '../../../scripts/cluster/workloads.ts';
 
 const STORM = { app: 'storm', replicas: 100, killAfter: 20 } as const;
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../../../runtime/agent/settings.ts';
-import { isForKey } from '../../../runtime/lib/certificate.ts';
-import { readCertificateFiles, replaceCertificateFiles } from '../../../runtime/lib/certificate-files.ts';
+import { isForKey } from '../../../runtime/x509/certificate.ts';
+import { readCertificateFiles, replaceCertificateFiles } from '../../../runtime/agent/certificate-files.ts';
 import { agentEnvironment, agentFolder, setOf } from '../../support/agent.ts';
 import { type Answer, type FakeCa, startFakeCa, startTokenEndpoint, type TestServer } from '../../support/fake-ca.ts';
 

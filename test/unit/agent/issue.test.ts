@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { enroll, type IssueContext, renew } from '../../../runtime/agent/issue.ts';
 import { readSettings } from '../../../runtime/agent/settings.ts';
-import { fingerprintOf, isForKey, splitPem, summaryOf } from '../../../runtime/lib/certificate.ts';
+import { fingerprintOf, isForKey, splitPem, summaryOf } from '../../../runtime/x509/certificate.ts';
 import { agentEnvironment, agentFolder, keptLog } from '../../support/agent.ts';
 import {
   type Answer,

@@ -1,7 +1,7 @@
 import type { Held } from '../../../runtime/agent/held.ts';
 import { type AgentPorts, keepFresh, obtainOnce } from '../../../runtime/agent/keep.ts';
-import { validityOf } from '../../../runtime/lib/certificate.ts';
-import type { CertificateSet } from '../../../runtime/lib/certificate-files.ts';
+import { validityOf } from '../../../runtime/x509/certificate.ts';
+import type { CertificateSet } from '../../../runtime/agent/certificate-files.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { keptLog, setOf } from '../../support/agent.ts';
 import { issue } from '../../support/tiny-ca.ts';

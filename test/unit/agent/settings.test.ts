@@ -1,5 +1,5 @@
 import { readSettings } from '../../../runtime/agent/settings.ts';
-import { fingerprintOf } from '../../../runtime/lib/certificate.ts';
+import { fingerprintOf } from '../../../runtime/x509/certificate.ts';
 import { issue } from '../../support/tiny-ca.ts';
 
 const complete = {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitForFiles } from '../../../runtime/agent/wait.ts';
-import { replaceCertificateFiles } from '../../../runtime/lib/certificate-files.ts';
+import { replaceCertificateFiles } from '../../../runtime/agent/certificate-files.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { agentFolder, setOf } from '../../support/agent.ts';
 import { issue } from '../../support/tiny-ca.ts';

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { DEFAULT_CLAIMS } from '../../../runtime/ca/lifetimes.ts';
-import { CaClient } from '../../../runtime/lib/ca-client.ts';
-import { isForKey, verifyChain } from '../../../runtime/lib/certificate.ts';
-import { describeCertificate } from '../../../runtime/lib/certificate-description.ts';
-import { createKeyAndRequest } from '../../../runtime/lib/csr.ts';
+import { CaClient } from '../../../runtime/step-ca/client.ts';
+import { isForKey, verifyChain } from '../../../runtime/x509/certificate.ts';
+import { describeCertificate } from '../../../runtime/x509/certificate-description.ts';
+import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { httpsJson } from '../../../runtime/lib/https.ts';
-import type { MintOptions } from '../../../runtime/lib/one-time-token.ts';
+import type { MintOptions } from '../../../runtime/step-ca/one-time-token.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { createPki } from '../../../runtime/pki/pki.ts';
 import { requestWithNames } from '../../support/certificate-requests.ts';

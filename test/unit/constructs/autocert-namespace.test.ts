@@ -2,7 +2,7 @@ import { ApiObject, App, Chart, Duration, JsonPatch } from 'cdk8s';
 import fc from 'fast-check';
 import { checkAllowedName } from '../../../constructs/allowed-name.ts';
 import { AutocertNamespace, type AutocertNamespaceProps, AutocertWebhook, StepCa } from '../../../constructs/index.ts';
-import { patternProblem } from '../../../runtime/lib/name-policy.ts';
+import { patternProblem } from '../../../runtime/policy/name-policy.ts';
 import { configOf, find, type Manifest } from '../../support/manifests.ts';
 
 type Props = Omit<AutocertNamespaceProps, 'webhook'>;

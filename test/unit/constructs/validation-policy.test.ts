@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { celAllowedNames } from '../../../constructs/cel.ts';
 import { ValidationPolicy, type ValidationPolicyProps } from '../../../constructs/validation-policy.ts';
 import type { PolicyConfig } from '../../../runtime/contract.ts';
-import { nameRefusal } from '../../../runtime/lib/name-policy.ts';
-import { parseName } from '../../../runtime/lib/names.ts';
+import { nameRefusal } from '../../../runtime/policy/name-policy.ts';
+import { parseName } from '../../../runtime/policy/names.ts';
 import { find, listed, synth } from '../../support/manifests.ts';
 
 const PATTERNS = [

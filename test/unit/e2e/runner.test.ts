@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { leftovers } from '../../e2e/cluster/footprint.ts';
-import { alive, identify, kill } from '../../e2e/cluster/processes.ts';
+import { leftovers } from '../../../scripts/cluster/footprint.ts';
+import { alive, identify, kill } from '../../../scripts/cluster/processes.ts';
 import type { Step } from '../../e2e/context.ts';
 import { runSteps, select } from '../../e2e/runner.ts';
-import { CommandFailed, run, waitFor } from '../../e2e/shell.ts';
+import { CommandFailed, run, waitFor } from '../../../scripts/cluster/shell.ts';
 
 const step = (id: string, name: string, extra: Partial<Step> = {}): Step => ({
   id,

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TokenSigner } from '../../../runtime/lib/one-time-token.ts';
-import { openKey } from '../../../runtime/lib/private-key.ts';
+import { TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
+import { openKey } from '../../../runtime/x509/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { composeCaConfig, composeConfigFile } from '../../../runtime/pki/config.ts';
 import { initPki } from '../../../runtime/pki/files.ts';

@@ -1,6 +1,6 @@
-import { verifyChain } from '../../../runtime/lib/certificate.ts';
-import { type JwkProvisioner, TokenSigner } from '../../../runtime/lib/one-time-token.ts';
-import { openKey } from '../../../runtime/lib/private-key.ts';
+import { verifyChain } from '../../../runtime/x509/certificate.ts';
+import { type JwkProvisioner, TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
+import { openKey } from '../../../runtime/x509/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { type InitJobOptions, runInitJob } from '../../../runtime/pki/init-in-cluster.ts';
 import { createPki } from '../../../runtime/pki/pki.ts';

@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { CaAnswerError } from '../../../runtime/lib/ca-client.ts';
-import { splitPem } from '../../../runtime/lib/certificate.ts';
+import { splitPem } from '../../../runtime/x509/certificate.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { Answerer, type AnswerPorts } from '../../../runtime/signer/answer-request.ts';
 import type { SignOrder } from '../../../runtime/signer/ca-session.ts';
@@ -36,7 +35,7 @@ function signerWith(changes: Partial<AnswerPorts> = {}) {
 }
 
 const rejecting = (status: number, message: string) => async () => {
-  throw new CaAnswerError('CA_REJECTED', status, message);
+  throw new AutocertError('CA_REJECTED', message, { status });
 };
 
 test("issues: kubelet's own key, the pod's names, leaf and intermediate, the leaf's validity", async () => {

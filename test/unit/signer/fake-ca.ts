@@ -1,6 +1,6 @@
 /** A CA of two levels for the signer's tests: signs any key at once, dated as step-ca does it. */
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { createAuthority, createLeaf } from '../../../runtime/lib/x509.ts';
+import { createAuthority, createLeaf } from '../../../runtime/x509/signing.ts';
 import type { SignOrder } from '../../../runtime/signer/ca-session.ts';
 import { readStubRequest } from '../../../runtime/signer/stub-request.ts';
 

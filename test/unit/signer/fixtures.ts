@@ -1,6 +1,6 @@
 /** Builders for the signer's tests: a request as kubelet makes it, the pod it is about, and a policy. */
 import type { PolicyConfig } from '../../../runtime/contract.ts';
-import { createKeyAndRequest } from '../../../runtime/lib/csr.ts';
+import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import type { LivePod } from '../../../runtime/signer/judge-request.ts';
 import type { PodCertificateRequest } from '../../../runtime/signer/pod-certificate-request.ts';
 

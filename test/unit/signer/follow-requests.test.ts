@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import type { WatchEventType } from '../../../runtime/lib/kubernetes.ts';
+import type { WatchEventType } from '../../../runtime/kubernetes/client.ts';
 import { type FollowPorts, followRequests } from '../../../runtime/signer/follow-requests.ts';
 import type { PodCertificateRequest } from '../../../runtime/signer/pod-certificate-request.ts';
 import { sleep } from '../../../runtime/signer/sleep.ts';

@@ -1,5 +1,5 @@
 import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
-import type { CertificateSpec } from '../../../runtime/lib/pod-certificate.ts';
+import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { Pod, PodSpec } from '../../../runtime/webhook/pod.ts';
 import { sleepPod, webhookConfig } from '../../support/reviews.ts';

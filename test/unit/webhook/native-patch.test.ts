@@ -1,5 +1,5 @@
 import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
-import type { CertificateSpec } from '../../../runtime/lib/pod-certificate.ts';
+import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { nativeObstacle, nativePatch } from '../../../runtime/webhook/native-patch.ts';
 import type { PodSpec } from '../../../runtime/webhook/pod.ts';
 import { sleepPod } from '../../support/reviews.ts';

@@ -3,9 +3,9 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { KubernetesApiError } from '../../../runtime/lib/kubernetes.ts';
+import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import type { Log } from '../../../runtime/lib/log.ts';
-import { createProvisioner } from '../../../runtime/lib/one-time-token.ts';
+import { createProvisioner } from '../../../runtime/step-ca/one-time-token.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { type RunningWebhook, startWebhook } from '../../../runtime/webhook/run.ts';
 import { type FakeCa, startFakeCa } from '../../support/fake-ca.ts';
@@ -17,7 +17,7 @@ const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} };
 const api = {
   get: async <T>(path: string): Promise<T> => {
     if (path === '/version') return { major: '1', minor: '34' } as T;
-    throw new KubernetesApiError(404, 'NotFound', path);
+    throw apiError(404, 'NotFound', path);
   },
   create: async <T>() => ({ status: { authenticated: false } }) as T,
 };

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { validityOf } from '../../../runtime/lib/certificate.ts';
+import { validityOf } from '../../../runtime/x509/certificate.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import type { Log } from '../../../runtime/lib/log.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';

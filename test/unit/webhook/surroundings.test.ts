@@ -1,4 +1,4 @@
-import { KubernetesApiError } from '../../../runtime/lib/kubernetes.ts';
+import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import type { Log } from '../../../runtime/lib/log.ts';
 import { findCapabilities } from '../../../runtime/webhook/capabilities.ts';
 import { repeat } from '../../../runtime/webhook/repeat.ts';
@@ -13,7 +13,7 @@ describe('capabilities', () => {
     findCapabilities({
       get: async <T>(path: string): Promise<T> => {
         if (path === '/version') return { major, minor } as T;
-        if (!resources) throw new KubernetesApiError(404, 'NotFound', 'no such group');
+        if (!resources) throw apiError(404, 'NotFound', 'no such group');
         return { resources: resources.map((name) => ({ name })) } as T;
       },
     });
@@ -34,7 +34,7 @@ describe('capabilities', () => {
 
   test('are not guessed when the API server gives no answer', async () => {
     const down = async () => {
-      throw new KubernetesApiError(503, '', 'down');
+      throw apiError(503, '', 'down');
     };
     await expect(findCapabilities({ get: down })).rejects.toThrow('down');
   });

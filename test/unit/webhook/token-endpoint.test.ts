@@ -1,15 +1,15 @@
 import { decodeJwt } from 'jose';
-import { createKeyAndRequest } from '../../../runtime/lib/csr.ts';
+import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
-import { KubernetesApiError } from '../../../runtime/lib/kubernetes.ts';
-import { createProvisioner, TokenSigner } from '../../../runtime/lib/one-time-token.ts';
+import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { createProvisioner, TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { createTokenEndpoint, grantBody } from '../../../runtime/webhook/token-endpoint.ts';
 import { annotations } from '../../support/pods.ts';
 import { webhookConfig } from '../../support/reviews.ts';
 
 const ATTESTATION = new Secret('service.account.token');
-const notFound = () => new KubernetesApiError(404, 'NotFound', 'not found');
+const notFound = () => apiError(404, 'NotFound', 'not found');
 
 /** The API server's answers, as they are for a pod that may have what it asks for. */
 function cluster() {
@@ -266,7 +266,7 @@ describe('what the endpoint depends on', () => {
       const endpoint = await endpointOf(world);
       for (const failure of [
         new AutocertError('UNAVAILABLE', 'no connection'),
-        new KubernetesApiError(403, 'Forbidden', 'RBAC'),
+        apiError(403, 'Forbidden', 'RBAC'),
       ]) {
         world.failures.set(path, failure);
         await expect(endpoint(ATTESTATION, undefined)).rejects.toMatchObject({ code: 'UNAVAILABLE' });

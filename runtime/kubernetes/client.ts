@@ -1,0 +1,141 @@
+/**
+ * A small typed client of the Kubernetes API: JSON over keep-alive connections of `node:https`, server-side apply and
+ * watch.
+ * @module
+ */
+import http from 'node:http';
+import https from 'node:https';
+import { findApiServer, type KubernetesApiOptions } from './credentials.ts';
+import { exchange, lines, parseJson, readAll, refusal, unreachable } from './wire.ts';
+
+/** Silence after which a request has failed, and a watch has to be opened anew (bookmarks come each minute). */
+const TIMEOUT_MS = 15_000;
+const WATCH_TIMEOUT_MS = 100_000;
+/** Connections to the API server; requests beyond them wait. */
+const MAX_SOCKETS = 64;
+
+/** Options of {@link KubernetesApi.request}. */
+export interface KubernetesRequest {
+  readonly body?: unknown;
+  /** @default 'application/json' */
+  readonly contentType?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Types of watch events. `ERROR` carries a `Status`, `BOOKMARK` only a resource version. */
+export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+
+/** Client of one API server. */
+export class KubernetesApi {
+  readonly #base: URL;
+  readonly #agent: http.Agent;
+  readonly #headers: KubernetesApiOptions['headers'];
+
+  constructor({ server, headers, insecure, serverName, ...tls }: KubernetesApiOptions) {
+    this.#base = new URL(server.endsWith('/') ? server : `${server}/`);
+    this.#headers = headers;
+    const options = { keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo' } as const;
+    this.#agent =
+      this.#base.protocol === 'http:'
+        ? new http.Agent(options)
+        : new https.Agent({
+            ...options,
+            ...tls,
+            ...(serverName && { servername: serverName }),
+            ...(insecure && { rejectUnauthorized: false }),
+          });
+  }
+
+  /**
+   * Finds the API server: `KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
+   * @throws AutocertError `INVALID_CONFIG` when there is none, or it wants a kind of credentials that is not supported.
+   */
+  static load(): KubernetesApi {
+    return new KubernetesApi(findApiServer(process.env));
+  }
+
+  /**
+   * One request, its answer read as JSON.
+   * @throws AutocertError with the status and reason of what the server refuses; `UNAVAILABLE` when it cannot be reached.
+   */
+  async request<T>(method: string, path: string, options: KubernetesRequest = {}): Promise<T> {
+    const response = await this.#send(method, path, options, TIMEOUT_MS);
+    const text = await readAll(response, `${method} ${path}`);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) throw refusal(status, text, `${method} ${path}`);
+    return parseJson(text, `${method} ${path}`) as T;
+  }
+
+  /** Reads an object or a list. */
+  get<T>(path: string): Promise<T> {
+    return this.request<T>('GET', path);
+  }
+
+  /** Creates an object; `path` is that of its collection. */
+  create<T>(path: string, body: unknown): Promise<T> {
+    return this.request<T>('POST', path, { body });
+  }
+
+  /** Replaces an object; refused with `Conflict` if `resourceVersion` is given and no longer the current one. */
+  update<T>(path: string, body: unknown): Promise<T> {
+    return this.request<T>('PUT', path, { body });
+  }
+
+  /** Server-side apply: creates the object or takes over exactly the fields that `body` has. */
+  apply<T>(path: string, body: unknown, fieldManager: string): Promise<T> {
+    const query = { fieldManager, force: 'true' };
+    return this.request<T>('PATCH', path, { body, query, contentType: 'application/apply-patch+yaml' });
+  }
+
+  /**
+   * Watches a collection; resolves when the stream ends or `signal` aborts. The caller opens the next one.
+   * @throws what {@link KubernetesApi.request} throws, and whatever `onEvent` throws, which ends the watch.
+   */
+  async watch<T>(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    onEvent: (type: WatchEventType, object: T) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const what = `watch ${path}`;
+    try {
+      const response = await this.#send('GET', path, { query: { ...query, watch: '1' }, signal }, WATCH_TIMEOUT_MS);
+      const status = response.statusCode ?? 0;
+      if (status !== 200) throw refusal(status, await readAll(response, what), what);
+      for await (const line of lines(response, what)) {
+        const { type, object } = parseJson(line, what) as { type: WatchEventType; object: T };
+        onEvent(type, object);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    request: KubernetesRequest,
+    timeout: number,
+  ): Promise<http.IncomingMessage> {
+    const url = new URL(path.replace(/^\//, ''), this.#base);
+    for (const [key, value] of Object.entries(request.query ?? {})) url.searchParams.set(key, value);
+    const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const options: https.RequestOptions = {
+      method,
+      agent: this.#agent,
+      timeout,
+      headers: {
+        accept: 'application/json',
+        ...(payload && { 'content-type': request.contentType ?? 'application/json', 'content-length': payload.length }),
+        ...(await this.#headers()),
+      },
+      ...(request.signal && { signal: request.signal }),
+    };
+    try {
+      return await exchange(url, options, payload);
+    } catch (error) {
+      throw unreachable(`${method} ${path}`, error);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Questions to the API server that several parts ask in the same way.
+ * @module
+ */
+import { NAMESPACE_LABEL } from '../contract.ts';
+import { AutocertError } from '../lib/errors.ts';
+import type { KubernetesApi } from './client.ts';
+
+type Api = Pick<KubernetesApi, 'get'>;
+
+interface Namespace {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+}
+
+/** How long a namespace's label is believed, and how many namespaces are remembered. */
+const NAMESPACE_CACHE_MS = 10_000;
+const MAX_NAMESPACES = 5_000;
+
+const CERTIFICATES = '/apis/certificates.k8s.io/v1';
+const FOR_NATIVE_DELIVERY = ['podcertificaterequests', 'clustertrustbundles'];
+
+/** The object, or `undefined` where the API server says that there is none. */
+export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof AutocertError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the API server has what native delivery needs: pod certificates and trust bundles, generally available. */
+export async function hasPodCertificates(api: Api): Promise<boolean> {
+  const group = await ifFound(api.get<{ resources?: readonly { name?: string }[] }>(CERTIFICATES));
+  const names = new Set(group?.resources?.map(({ name }) => name));
+  return FOR_NATIVE_DELIVERY.every((name) => names.has(name));
+}
+
+/**
+ * Answers whether a namespace carries the label, from a short memory: pods that start together ask for it once.
+ * @param now monotonic milliseconds
+ */
+export function namespaceLabels(api: Api, now: () => number): (namespace: string) => Promise<boolean> {
+  const known = new Map<string, { readonly until: number; readonly enabled: Promise<boolean> }>();
+  return (namespace) => {
+    const memory = known.get(namespace);
+    if (memory && now() < memory.until) return memory.enabled;
+    if (known.size >= MAX_NAMESPACES) known.clear();
+    const enabled = ifFound(api.get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then(
+      (found) => found?.metadata?.labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value,
+    );
+    known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, enabled });
+    enabled.catch(() => known.delete(namespace));
+    return enabled;
+  };
+}

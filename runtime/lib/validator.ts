@@ -1,0 +1,133 @@
+/**
+ * The one validator of values from outside: configuration, answers of peers. A shape is made of checks; every fault is
+ * reported at once, each with its path, what is wanted and what was given.
+ * @module
+ */
+import { AutocertError, messageOf } from './errors.ts';
+import { readTextFile } from './text-file.ts';
+
+/** A check throws a plain sentence on what is wanted; the path goes before it. */
+export type Check = (value: unknown) => void;
+export type Shape = Readonly<Record<string, Check>>;
+
+/** Collects the faults of nested values with their paths. */
+export class Faults extends Error {
+  readonly list: readonly string[];
+
+  constructor(list: readonly string[]) {
+    super(list.join('; '));
+    this.list = list;
+  }
+}
+
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+export function wanted(what: string, value: unknown): Error {
+  return new Error(`must be ${what}, got ${shown(value)}`);
+}
+
+function collect(entries: Iterable<readonly [path: string, check: Check, value: unknown]>): void {
+  const faults: string[] = [];
+  for (const [path, check, value] of entries) {
+    try {
+      check(value);
+    } catch (error) {
+      if (!(error instanceof Faults)) faults.push(`${path}: ${messageOf(error)}`);
+      else for (const fault of error.list) faults.push(`${path}${/^\[/.test(fault) ? '' : '.'}${fault}`);
+    }
+  }
+  if (faults.length > 0) throw new Faults(faults);
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function object(shape: Shape, options: { readonly strict?: boolean } = {}): Check {
+  return (value) => {
+    if (!isRecord(value)) throw wanted('an object', value);
+    const unknown = options.strict ? Object.keys(value).filter((key) => !Object.hasOwn(shape, key)) : [];
+    collect([
+      ...Object.entries(shape).map(([key, check]) => [key, check, value[key]] as const),
+      ...unknown.map((key) => [key, unknownSetting(shape), value[key]] as const),
+    ]);
+  };
+}
+
+function unknownSetting(shape: Shape): Check {
+  return () => {
+    throw new Error(`is no setting; known are ${Object.keys(shape).join(', ')}`);
+  };
+}
+
+export function mapOf(check: Check): Check {
+  return (value) => {
+    if (!isRecord(value)) throw wanted('an object', value);
+    collect(Object.entries(value).map(([key, item]) => [key, check, item] as const));
+  };
+}
+
+export function list(check: Check, { atLeast = 0 } = {}): Check {
+  return (value) => {
+    if (!Array.isArray(value)) throw wanted('a list', value);
+    if (value.length < atLeast) throw wanted(`a list of at least ${atLeast}`, value);
+    collect(value.map((item: unknown, index) => [`[${index}]`, check, item] as const));
+  };
+}
+
+export function optional(check: Check): Check {
+  return (value) => {
+    if (value !== undefined) check(value);
+  };
+}
+
+export const text: Check = (value) => {
+  if (typeof value !== 'string' || value === '') throw wanted('a text', value);
+};
+
+export function asText(what: string, accept: (value: string) => unknown): Check {
+  return (value) => {
+    if (typeof value !== 'string') throw wanted(what, value);
+    accept(value);
+  };
+}
+
+export const httpsUrl = asText('an https:// URL', (value) => {
+  const url = URL.parse(value);
+  if (url?.protocol !== 'https:' || url.username || url.search || url.hash) throw wanted('an https:// URL', value);
+});
+
+export const port: Check = (value) => {
+  // 0 lets the system choose, which is what tests do.
+  if (!Number.isInteger(value) || Number(value) < 0 || Number(value) > 65535)
+    throw wanted('a port (0 to 65535)', value);
+};
+
+export const share: Check = (value) => {
+  if (typeof value !== 'number' || !(value > 0 && value < 1)) throw wanted('a number between 0 and 1', value);
+};
+
+export function oneOf(...values: readonly string[]): Check {
+  return (value) => {
+    if (!values.some((known) => known === value)) throw wanted(`one of ${values.join(', ')}`, value);
+  };
+}
+
+/**
+ * Reads a JSON file that has to pass `checks`, one after the other.
+ * @throws AutocertError `INVALID_CONFIG` with every fault.
+ */
+export function readJsonFile(file: string, ...checks: readonly Check[]): unknown {
+  const json = readTextFile(file);
+  try {
+    const value: unknown = JSON.parse(json);
+    for (const check of checks) check(value);
+    return value;
+  } catch (error) {
+    const text = error instanceof Faults ? error.list.map((fault) => `\n  ${fault}`).join('') : ` ${messageOf(error)}`;
+    throw new AutocertError('INVALID_CONFIG', `configuration ${file}:${text}`);
+  }
+}

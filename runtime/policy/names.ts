@@ -1,0 +1,123 @@
+/**
+ * Names that a certificate can carry: host names, IP addresses and URIs, in the one spelling that everything after
+ * this file compares. Whatever has two spellings (case, trailing dot, `010.0.0.1`, percent-encoding) is refused rather
+ * than mended, so that no two programs can read one name differently.
+ * @module
+ */
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { AutocertError } from '../lib/errors.ts';
+
+/** A name whose syntax has been checked. `value` is in canonical form. */
+export interface SubjectName {
+  readonly kind: 'dns' | 'ip' | 'uri';
+  readonly value: string;
+}
+
+/** Longest host name (RFC 1035, §2.3.4) and label of one. */
+const MAX_DNS = 253;
+const MAX_LABEL = 63;
+/** Longest URI, as the SPIFFE standard has it. */
+const MAX_URI = 2048;
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
+/** A host whose last label is a number is an IPv4 address to some programs (`127.1`, `0x7f.1`), so it is no host name. */
+const NUMERIC_LABEL = /^(?:\d+|0x[0-9a-f]*)$/;
+const URI = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(\/.*)?$/;
+const URN = /^urn:[a-z0-9][a-z0-9-]{0,31}:[A-Za-z0-9()+,.:=@;$_!'-]+$/;
+/** Characters of a path segment: those of RFC 3986, less percent-encoding and `*`, which patterns have a meaning for. */
+const SEGMENT = /^[A-Za-z0-9._~!$&'()+,;=:@-]+$/;
+
+/** A name as messages show it: escaped, and shortened when it is very long. */
+export function quoteName(text: string): string {
+  const quoted = JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text);
+  // JSON leaves what is not ASCII as it is; a homoglyph has to be seen.
+  return quoted.replace(/[^\x20-\x7e…]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/**
+ * Checks a name's syntax and tells its kind.
+ * @throws AutocertError `INVALID_INPUT`, saying what is wrong with it and what to write instead.
+ */
+export function parseName(text: string): SubjectName {
+  const problem = characterProblem(text);
+  if (problem) throw invalid(text, problem);
+  if (isIPv4(text)) return { kind: 'ip', value: text };
+  if (text.includes('://') || text.startsWith('urn:')) return { kind: 'uri', value: parseUri(text) };
+  if (text.includes(':')) return { kind: 'ip', value: parseIPv6(text) };
+  const fault = hostProblem(text, true);
+  if (fault) throw invalid(text, fault);
+  return { kind: 'dns', value: text };
+}
+
+function invalid(text: string, problem: string): AutocertError {
+  return new AutocertError('INVALID_INPUT', `${quoteName(text)} is not a host name, IP address or URI: ${problem}`);
+}
+
+function characterProblem(text: string): string | undefined {
+  if (text === '') return 'it is empty';
+  if (text.length > MAX_URI) return `it has ${text.length} characters, more than ${MAX_URI}`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\x00-\x20\x7f]/.test(text)) return 'it has a space or control character';
+  if (/[^\x21-\x7e]/.test(text)) {
+    return 'it has a character that is not ASCII; write an international name as its A-label (xn--…)';
+  }
+  return undefined;
+}
+
+/** What is wrong with a host name; `wildcard`: its leftmost label may be `*`. */
+export function hostProblem(text: string, wildcard: boolean): string | undefined {
+  if (text.length > MAX_DNS) return `it has ${text.length} characters, more than ${MAX_DNS}`;
+  if (text.endsWith('.')) return 'it ends in a dot; leave the dot out';
+  if (/[A-Z]/.test(text)) return `it has upper-case letters; write ${quoteName(text.toLowerCase())}`;
+  if (text.includes('@')) return 'e-mail addresses are not supported';
+  const labels = text.split('.');
+  const hosts = wildcard && labels[0] === '*' ? labels.slice(1) : labels;
+  if (hosts.length === 0) return '"*" alone stands for everything; write *.<domain>';
+  for (const label of hosts) {
+    if (label === '') return 'it has an empty label (two dots, or one at the start)';
+    if (label.includes('*')) return '"*" may only be the whole leftmost label';
+    if (label.length > MAX_LABEL) return `its label ${quoteName(label)} has more than ${MAX_LABEL} characters`;
+    if (label.includes('_')) return `its label ${quoteName(label)} has an underscore, which host names never have`;
+    if (!LABEL.test(label)) {
+      return `its label ${quoteName(label)} is not made of a-z, 0-9 and inner hyphens`;
+    }
+  }
+  if (NUMERIC_LABEL.test(labels.at(-1) ?? '')) {
+    return 'its last label is a number; write an IPv4 address as four decimal numbers without leading zeros';
+  }
+  return undefined;
+}
+
+function parseIPv6(text: string): string {
+  if (text.includes('%')) throw invalid(text, 'it has a zone id, which means something on one machine only');
+  if (text.startsWith('[')) throw invalid(text, 'leave the brackets (and a port) out');
+  if (!isIPv6(text)) {
+    throw invalid(text, 'it has a colon but is no IPv6 address; a name has no port, and a URI is scheme://host/path');
+  }
+  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
+  if (address.startsWith('::ffff:')) {
+    throw invalid(text, `it is an IPv4 address in IPv6 form; write the IPv4 address itself`);
+  }
+  return address;
+}
+
+function parseUri(text: string): string {
+  if (URN.test(text)) return text;
+  const [, scheme, authority = '', path = ''] = URI.exec(text) ?? [];
+  if (scheme === undefined) throw invalid(text, 'a URI is scheme://host/path, its scheme in lower case');
+  if (authority.includes('@')) throw invalid(text, 'a URI with a user or password is not a name');
+  const host = authority.replace(/:\d{1,5}$/, '');
+  const fault = isIPv4(host) ? undefined : hostProblem(host, false);
+  if (fault) throw invalid(text, `its host ${quoteName(host)} is not a host name: ${fault}`);
+  for (const segment of path.split('/').slice(1)) {
+    if (segment === '') throw invalid(text, 'its path has an empty segment (two slashes, or one at the end)');
+    if (segment === '.' || segment === '..') throw invalid(text, `its path has the segment "${segment}"`);
+    if (!SEGMENT.test(segment)) {
+      throw invalid(
+        text,
+        `its path segment ${quoteName(segment)} has a character that paths of names may not have (percent-encoding, query and fragment included)`,
+      );
+    }
+  }
+  return text;
+}

@@ -1,0 +1,30 @@
+/**
+ * Reads the webhook's configuration: every fault at once, each with its path. Unknown settings are ignored (a newer
+ * manifest may be read by an older program), but not those of a namespace: there a misspelt limit would be no limit.
+ * @module
+ */
+import type { Delivery, SidecarStyle, WebhookConfig } from '../contract.ts';
+import { httpsUrl, list, mapOf, object, oneOf, port, readJsonFile, type Shape, text } from '../lib/validator.ts';
+import { durationsInOrder, POLICY, subjectName } from '../policy/config.ts';
+import { CA } from '../step-ca/config.ts';
+
+const WEBHOOK: Shape = {
+  ...POLICY,
+  ...CA,
+  autocertUrl: httpsUrl,
+  servingNames: list(subjectName, { atLeast: 1 }),
+  port,
+  certificatePort: port,
+  agent: object({
+    image: text,
+    imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
+    resources: object({ requests: mapOf(text), limits: mapOf(text) }),
+  }),
+  delivery: oneOf(...(['auto', 'native', 'sidecar'] satisfies Delivery[])),
+  sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),
+};
+
+/** @throws AutocertError `INVALID_CONFIG` with every fault. */
+export function readWebhookConfig(file: string): WebhookConfig {
+  return readJsonFile(file, object(WEBHOOK), durationsInOrder) as WebhookConfig;
+}

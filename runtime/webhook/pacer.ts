@@ -1,0 +1,64 @@
+/**
+ * Tells those who cannot be served now when to come back: each at a time of its own, so that they return as fast as the
+ * CA serves them and no faster, however many they are.
+ * @module
+ */
+
+/**
+ * Certificates a second that one replica hands on to its CA; measured: step-ca signs some 1,000 a second on two cores,
+ * which it shares with other replicas, their TokenReviews and pod reads.
+ */
+export const CERTIFICATES_PER_SECOND = 50;
+
+/** Longest time that anybody is sent away for, milliseconds. */
+const LONGEST_MS = 300_000;
+
+/** See the module's header. */
+export class Pacer {
+  readonly #monotonic: () => number;
+  readonly #random: () => number;
+  readonly #perSecond: number;
+  #next = 0;
+
+  /** `monotonic`: milliseconds; `random`: in [0, 1). */
+  constructor(monotonic: () => number, random: () => number = Math.random, perSecond = CERTIFICATES_PER_SECOND) {
+    this.#monotonic = monotonic;
+    this.#random = random;
+    this.#perSecond = perSecond;
+  }
+
+  /** Milliseconds until the caller is to come back: at least `leastMs`, up to half as much again by chance. */
+  comeBackAfter(leastMs: number): number {
+    const now = this.#monotonic();
+    const earliest = now + leastMs * (1 + this.#random() / 2);
+    this.#next = Math.max(this.#next, now) + 1000 / this.#perSecond;
+    return Math.min(Math.max(earliest, this.#next) - now, LONGEST_MS);
+  }
+}
+
+/** Lets something happen at most so often: `burst` at once, then `perSecond`. */
+export class Allowance {
+  readonly #monotonic: () => number;
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #left: number;
+  #at: number;
+
+  constructor(monotonic: () => number, perSecond: number, burst: number) {
+    this.#monotonic = monotonic;
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#left = burst;
+    this.#at = monotonic();
+  }
+
+  /** `true`: it may happen now, and is counted. */
+  take(): boolean {
+    const now = this.#monotonic();
+    this.#left = Math.min(this.#burst, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}

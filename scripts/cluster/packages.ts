@@ -1,0 +1,49 @@
+/**
+ * What the node takes from the distribution: Debian's packages by name, programs elsewhere.
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { run } from './shell.ts';
+
+/** A file that tells whether a package is there (a program on PATH, or an absolute path), and the Debian package. */
+const WANTED: readonly (readonly [file: string, debianPackage: string])[] = [
+  ['runc', 'runc'],
+  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
+  ['iptables', 'iptables'],
+  ['ip', 'iproute2'],
+  ['conntrack', 'conntrack'],
+  ['busybox', 'busybox-static'],
+  ['curl', 'curl'],
+  ['openssl', 'openssl'],
+  ['jq', 'jq'], // the guides' commands use it
+  ['nsenter', 'util-linux'],
+];
+
+/** Installs what is missing in CI; elsewhere says what is missing, for it is not ours to change somebody's machine. */
+export async function ensurePackages(note: (text: string) => void): Promise<void> {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  if (process.env.CI === undefined) {
+    throw new Error(
+      `missing on this machine: ${missing.join(' ')}; on Debian: apt-get install -y ${missing.join(' ')}`,
+    );
+  }
+  note(`installing ${missing.join(' ')}`);
+  await run(['apt-get', 'update', '-q'], { timeoutMs: 300_000 });
+  await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...missing], {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    timeoutMs: 600_000,
+  });
+}
+
+/** A program's path, as the shell would find it. */
+export function which(name: string): string | undefined {
+  if (name.startsWith('/')) return existsSync(name) ? name : undefined;
+  const folders = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+function missingPackages(): string[] {
+  return WANTED.filter(([file]) => which(file) === undefined).map(([, name]) => name);
+}

@@ -1,0 +1,74 @@
+/**
+ * The node's own certificates and kubeconfig files: one CA and a certificate for each part of Kubernetes.
+ * @module
+ */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './shell.ts';
+import { Address, NODE_NAME } from './settings.ts';
+
+const API_NAMES = [
+  ...['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'].map(
+    (name) => `DNS:${name}`,
+  ),
+  ...[Address.node, Address.kubernetes, '127.0.0.1'].map((ip) => `IP:${ip}`),
+];
+
+interface Party {
+  readonly file: string;
+  readonly user: string;
+  readonly group: string;
+  readonly names?: readonly string[];
+}
+
+const PARTIES: readonly Party[] = [
+  { file: 'apiserver', user: 'kube-apiserver', group: 'k8s', names: API_NAMES },
+  { file: 'apiserver-kubelet', user: 'kube-apiserver-kubelet-client', group: 'system:masters' },
+  { file: 'front-proxy', user: 'front-proxy-client', group: 'front' },
+  { file: 'admin', user: 'admin', group: 'system:masters' },
+  { file: 'controller-manager', user: 'system:kube-controller-manager', group: 'system:masters' },
+  { file: 'scheduler', user: 'system:kube-scheduler', group: 'system:masters' },
+  { file: 'proxy', user: 'system:kube-proxy', group: 'system:masters' },
+  {
+    file: 'kubelet',
+    user: `system:node:${NODE_NAME}`,
+    group: 'system:nodes',
+    names: [`DNS:${NODE_NAME}`, `IP:${Address.node}`],
+  },
+];
+
+/** Makes everything in `folder`/pki, and a `<party>.kubeconfig` in `folder` for each. */
+export async function makeClusterPki(folder: string): Promise<void> {
+  const pki = join(folder, 'pki');
+  mkdirSync(pki, { recursive: true });
+  chmodSync(pki, 0o700);
+  const openssl = (...args: string[]) => run(['openssl', ...args], { cwd: pki });
+  const newKey = (name: string) =>
+    openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}.key`);
+
+  await newKey('ca');
+  await openssl('req', '-x509', '-new', '-key', 'ca.key', '-days', '30', '-subj', '/CN=e2e-ca', '-out', 'ca.crt');
+  await openssl('genrsa', '-out', 'service-account.key', '2048');
+  await openssl('rsa', '-in', 'service-account.key', '-pubout', '-out', 'service-account.pub');
+  for (const { file, user, group, names } of PARTIES) {
+    await newKey(file);
+    await openssl('req', '-new', '-key', `${file}.key`, '-subj', `/O=${group}/CN=${user}`, '-out', `${file}.csr`);
+    const alternative = names === undefined ? '' : `subjectAltName=${names.join(',')}\n`;
+    writeFileSync(join(pki, `${file}.ext`), `extendedKeyUsage=clientAuth,serverAuth\n${alternative}`);
+    const issue = ['x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
+    await openssl(...issue, '-days', '30', '-extfile', `${file}.ext`, '-out', `${file}.crt`);
+    writeFileSync(join(folder, `${file}.kubeconfig`), kubeconfig(pki, file), { mode: 0o600 });
+  }
+}
+
+function kubeconfig(pki: string, party: string): string {
+  const user = { 'client-certificate': join(pki, `${party}.crt`), 'client-key': join(pki, `${party}.key`) };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'e2e', cluster: { server: Address.api, 'certificate-authority': join(pki, 'ca.crt') } }],
+    users: [{ name: party, user }],
+    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: party } }],
+    'current-context': 'e2e',
+  });
+}

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SignerConfig, WebhookConfig } from '../../../runtime/contract.ts';
+import { readSignerConfig } from '../../../runtime/signer/config.ts';
+import { readWebhookConfig } from '../../../runtime/webhook/config.ts';
+import { policy } from '../../support/pods.ts';
+import { webhookConfig } from '../../support/reviews.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'autocert-config-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function file(content: unknown): string {
+  const path = join(dir, 'config.json');
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+const faultsOf = (content: unknown) => {
+  try {
+    readWebhookConfig(file(content));
+    return '';
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'INVALID_CONFIG' });
+    return error instanceof Error ? error.message : '';
+  }
+};
+
+test('a right configuration is read as it is', () => {
+  const config: WebhookConfig = webhookConfig({
+    namespaces: { shop: { allowedNames: ['*.example.com'], maxDuration: '2h' } },
+  });
+  expect(readWebhookConfig(file(config))).toEqual(config);
+  const signer: SignerConfig = {
+    ...policy(),
+    caUrl: 'https://ca.step.svc',
+    rootFile: '/root.crt',
+    provisioner: 'autocert',
+    provisionerPasswordFile: '/password',
+    lease: { namespace: 'step', name: 'autocert-signer' },
+    port: 9402,
+  };
+  expect(readSignerConfig(file(signer))).toEqual(signer);
+});
+
+test('every fault is reported at once, each with its path', () => {
+  const faults = faultsOf({
+    ...webhookConfig(),
+    clusterDomain: 'Cluster.local',
+    caUrl: 'http://ca',
+    servingNames: [],
+    port: 99999,
+    delivery: 'pigeon',
+    sidecar: undefined,
+    agent: { image: '', imagePullPolicy: 'Sometimes', resources: { requests: { cpu: 1 }, limits: {} } },
+    namespaces: { shop: { allowedNames: ['*.example.com', '*'], maxDuration: '5 parsecs', maxduration: '1h' } },
+  });
+  for (const fault of [
+    /clusterDomain: must be a host name, got "Cluster.local": it has upper-case/,
+    /caUrl: must be an https:\/\/ URL, got "http:\/\/ca"/,
+    /servingNames: must be a list of at least 1, got \[\]/,
+    /port: must be a port/,
+    /delivery: must be one of auto, native, sidecar, got "pigeon"/,
+    /sidecar: must be one of auto, native, classic, got nothing/,
+    /agent\.image: must be a text, got ""/,
+    /agent\.imagePullPolicy: must be one of/,
+    /agent\.resources\.requests\.cpu: must be a text, got 1/,
+    /namespaces\.shop\.allowedNames\[1\]|namespaces\.shop\.allowedNames.*"\*" allows every name/,
+    /namespaces\.shop\.maxDuration: "5 parsecs" is not a duration/,
+    /namespaces\.shop\.maxduration: is no setting; known are allowedNames, maxDuration/,
+  ]) {
+    expect(faults).toMatch(fault);
+  }
+});
+
+test.each([
+  [{ minDuration: '25h' }, /maxDuration: must be at least minDuration \(25h\), got "24h"/],
+  [{ defaultDuration: '1m' }, /defaultDuration: must be between minDuration and maxDuration \(5m to 24h\), got "1m"/],
+  [
+    { namespaces: { shop: { maxDuration: '1m' } } },
+    /namespaces\.shop\.maxDuration: must be at least minDuration \(5m\)/,
+  ],
+  [{ minDuration: '0s' }, /minDuration: must be a duration longer than nothing/],
+])('lifetimes that contradict each other are faults: %j', (overrides, fault) => {
+  expect(faultsOf({ ...webhookConfig(), ...overrides })).toMatch(fault);
+});
+
+test.each([
+  ['', /JSON/],
+  ['[1', /JSON/],
+  ['null', /must be an object, got null/],
+  ['[]', /must be an object/],
+])('a file with %j says what is wrong', (content, fault) => {
+  expect(faultsOf(content)).toMatch(fault);
+});
+
+test('a file that is not there is named', () => {
+  expect(() => readWebhookConfig(join(dir, 'none.json'))).toThrow(/cannot read .*none\.json: .*ENOENT/);
+});
