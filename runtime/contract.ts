@@ -73,7 +73,7 @@ export const AttestationToken = {
 export const AgentEnv = {
   /** Base URL of the certificate endpoint, the agent's only peer. */
   autocertUrl: 'AUTOCERT_URL',
-  /** Root certificates by which to trust it, PEM; those in `root.crt` are trusted as well, once there is one. */
+  /** Root certificates by which to trust it, PEM; those that it has told of since are trusted as well. */
   roots: 'AUTOCERT_ROOTS',
   /** Mode of the files in octal; absent: 0644. */
   mode: 'MODE',
@@ -87,12 +87,16 @@ export const AgentEnv = {
   certificateDir: 'AUTOCERT_DIR',
   /** Attestation token; absent: the path that {@link AttestationToken} gives. */
   tokenFile: 'AUTOCERT_TOKEN_FILE',
+  /** Program that the agent's shell starts for each piece of work; absent: that of the image. */
+  worker: 'AUTOCERT_AGENT_WORKER',
 } as const;
 
 /** Programs of the image. */
 export const Program = {
-  /** `agent.cjs`: `run`, `once`, `wait`. */
+  /** A shell script: `run`, `once`, `wait`. */
   agent: '/usr/local/bin/autocert-agent',
+  /** `agent.cjs`, which the script starts for each piece of work. */
+  agentWorker: '/usr/local/bin/autocert-agent-worker',
   /** Everything else. */
   autocert: '/usr/local/bin/autocert',
 } as const;
@@ -182,13 +186,19 @@ export const CERTIFICATE_PORT = 4444;
  * How a pod gets its files. `native`: kubelet makes the key and renews (pod certificates, Kubernetes 1.37 and later);
  * `sidecar`: an injected agent does; `auto`: native where the cluster and the pod's wishes allow it, else sidecar.
  */
-export type Delivery = 'auto' | 'native' | 'sidecar';
+export type Delivery = (typeof DELIVERIES)[number];
+
+/** The words of {@link Delivery}. */
+export const DELIVERIES = ['auto', 'native', 'sidecar'] as const;
 
 /**
  * Shape of `sidecar` delivery. `native`: one init container with `restartPolicy: Always` (Kubernetes 1.29 and later);
  * `classic`: an init container and a regular container; `auto`: native where the cluster has it.
  */
-export type SidecarStyle = 'auto' | 'native' | 'classic';
+export type SidecarStyle = (typeof SIDECAR_STYLES)[number];
+
+/** The words of {@link SidecarStyle}. */
+export const SIDECAR_STYLES = ['auto', 'native', 'classic'] as const;
 
 /** Names that the pods of one namespace may have beyond those of the namespace itself. */
 export interface NamespacePolicy {
@@ -227,6 +237,9 @@ export interface CaConfig {
   readonly provisionerPasswordFile: string;
 }
 
+/** When kubelet pulls an image: the words of the Kubernetes API. */
+export const IMAGE_PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;
+
 /** Image and limits of an injected container. */
 export interface AgentContainer {
   readonly image: string;
@@ -241,6 +254,10 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   readonly autocertUrl: string;
   /** Names of the webhook's own serving certificate; the first is its common name. */
   readonly servingNames: readonly string[];
+  /** Namespace of Autocert itself. */
+  readonly namespace: string;
+  /** Address to listen on. Absent: all. */
+  readonly host?: string;
   /** Port for the API server, probes and metrics. */
   readonly port: number;
   /** Port of the certificate endpoint. */
@@ -256,7 +273,10 @@ export interface SignerConfig extends PolicyConfig, CaConfig {
   readonly lease: { readonly namespace: string; readonly name: string };
   /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
   readonly port: number;
-  /** Share of a certificate's lifetime, between 0 and 1, after which kubelet renews it. Absent: two thirds. */
+  /**
+   * End of the window in which kubelet renews, as a share of the lifetime, between 0 and 1; the window begins at three
+   * quarters of it. Absent: two thirds.
+   */
   readonly renewAt?: number;
 }
 

@@ -58,7 +58,7 @@ export const MAX_MESSAGE = 4096;
 /** The message of anything thrown, with the messages of its causes; at most {@link MAX_MESSAGE} characters. */
 export function messageOf(error: unknown): string {
   const text = wholeMessage(error, 0);
-  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text;
 }
 
 /** Causes beyond these say nothing new. */

@@ -23,8 +23,6 @@ export interface HttpsRequest {
   readonly cert?: string;
   /** Its key, PEM. */
   readonly key?: string;
-  /** Does not verify the server: only for fetching a root whose fingerprint is checked afterwards. */
-  readonly insecure?: boolean;
   /** Addresses by host name, asked before DNS. */
   readonly hostAliases?: ReadonlyMap<string, string>;
   /** Milliseconds for the whole exchange. @default 10000 */
@@ -77,9 +75,7 @@ function exchange(url: URL, request: Loosely<HttpsRequest>, payload: string | un
     const outgoing = https.request(url, {
       method: request.method ?? 'GET',
       headers: { ...request.headers, ...(payload === undefined ? {} : jsonHeaders(payload)) },
-      // An empty list for `insecure`: Node would otherwise spend milliseconds on parsing its built-in roots.
-      ca: request.insecure ? [] : request.ca,
-      rejectUnauthorized: !request.insecure,
+      ca: request.ca,
       cert: request.cert,
       key: request.key,
       minVersion: 'TLSv1.2',

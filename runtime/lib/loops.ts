@@ -78,10 +78,9 @@ const BACKOFF: BackoffBounds = { base: 250, cap: 15_000 };
 /** Runs `task` until the signal aborts; never rejects. After a failure soon again, with decorrelated jitter. */
 export async function repeat(task: () => Promise<void>, repetition: Repetition): Promise<void> {
   const { what, everyMs, log, signal, sleep: pause = sleep, random = Math.random, onOutcome } = repetition;
+  const usual = () => clamp(typeof everyMs === 'number' ? everyMs : everyMs(), LEAST_PAUSE_MS, LONGEST_SLEEP_MS);
   let delay: number | undefined;
   while (!signal.aborted) {
-    const usual = Math.max(LEAST_PAUSE_MS, typeof everyMs === 'number' ? everyMs : 0);
-    const { base, cap } = repetition.backoff ?? { ...BACKOFF, cap: Math.min(BACKOFF.cap, usual) };
     try {
       await task();
       onOutcome?.(undefined);
@@ -90,9 +89,10 @@ export async function repeat(task: () => Promise<void>, repetition: Repetition):
       if (signal.aborted) return;
       const reason = messageOf(error);
       onOutcome?.(reason);
-      delay = Math.max(nextDelay(delay, random(), { base, cap }), retryAfterMs(error) ?? 0);
+      const bounds = repetition.backoff ?? { ...BACKOFF, cap: Math.min(BACKOFF.cap, usual()) };
+      delay = Math.max(nextDelay(delay, random(), bounds), retryAfterMs(error) ?? 0);
       if (what !== undefined) log.warn({ reason, retryInMs: Math.round(delay) }, what);
     }
-    await pause(delay ?? Math.max(LEAST_PAUSE_MS, typeof everyMs === 'number' ? everyMs : everyMs()), signal);
+    await pause(delay ?? usual(), signal);
   }
 }

@@ -3,10 +3,10 @@
  * and the signer share. Pure. An empty annotation counts as absent, so that templates can switch one off.
  * @module
  */
-import { Annotation, type Delivery, DOMAIN, type NamespacePolicy, type PolicyConfig } from '../contract.ts';
-import { formatDuration, parseDuration } from './duration.ts';
-import { MAX_COMMON_NAME } from './lifetimes.ts';
+import { Annotation, DELIVERIES, type Delivery, DOMAIN, type NamespacePolicy, type PolicyConfig } from '../contract.ts';
 import { messageOf } from '../lib/errors.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { MAX_COMMON_NAME, MAX_SANS } from './lifetimes.ts';
 import { nameRefusal } from './name-policy.ts';
 import { parseName, quoteName } from './names.ts';
 
@@ -33,11 +33,12 @@ export type Judgement =
   | { readonly kind: 'denied'; readonly reasons: readonly string[] }
   | { readonly kind: 'admitted'; readonly spec: CertificateSpec };
 
-/** Most SANs of one certificate. */
-const MAX_SANS = 64;
 /** Largest uid and gid that the Kubernetes API takes. */
 const MAX_ID = 2 ** 31 - 1;
-const DELIVERIES: readonly Delivery[] = ['auto', 'native', 'sidecar'];
+/** Unknown annotations that are named in a refusal; a webhook sees what the API server has not validated yet. */
+const SHOWN_UNKNOWN = 8;
+/** Longest key of an annotation (Kubernetes API): prefix of 253 characters, `/`, name of 63. */
+const MAX_KEY = 317;
 const KNOWN: ReadonlySet<string> = new Set(Object.values(Annotation));
 
 /** Judges a pod by its annotations and its namespace's policy. Finds every fault at once. */
@@ -71,9 +72,9 @@ export function judgePod(
     return parsed.value;
   };
 
-  for (const key of Object.keys(pod.annotations)) {
-    if (key.startsWith(`${DOMAIN}/`) && !KNOWN.has(key)) reasons.push(unknownAnnotation(key));
-  }
+  const unknown = Object.keys(pod.annotations).filter((key) => key.startsWith(`${DOMAIN}/`) && !KNOWN.has(key));
+  reasons.push(...unknown.slice(0, SHOWN_UNKNOWN).map(unknownAnnotation));
+  if (unknown.length > SHOWN_UNKNOWN) reasons.push(`${unknown.length - SHOWN_UNKNOWN} more annotations are not known`);
   const first = annotation(Annotation.name, allowed);
   const listed = pod.annotations[Annotation.sans]?.trim()
     ? annotation(Annotation.sans, (text) => readSans(text, allowed))
@@ -181,6 +182,7 @@ function readDelivery(text: string): Delivery {
 }
 
 function unknownAnnotation(key: string): string {
+  if (key.length > MAX_KEY) return `${quoteName(key)} is longer than the key of an annotation may be`;
   const [nearest] = [...KNOWN]
     .map((known) => ({ known, distance: editDistance(key, known) }))
     .sort((a, b) => a.distance - b.distance);
@@ -189,7 +191,7 @@ function unknownAnnotation(key: string): string {
   return `${quoteName(key)} is not an annotation that Autocert knows: ${hint}`;
 }
 
-/** Levenshtein distance. Keys of annotations are 317 characters at most, by the Kubernetes API. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i += 1) {

@@ -3,7 +3,19 @@
  * @module
  */
 import type { PolicyConfig } from '../contract.ts';
-import { asText, type Check, Faults, list, mapOf, object, optional, type Shape, shown, text, wanted } from '../lib/validator.ts';
+import {
+  asText,
+  type Check,
+  Faults,
+  list,
+  mapOf,
+  object,
+  optional,
+  type Shape,
+  shown,
+  text,
+  wanted,
+} from '../lib/validator.ts';
 import { parseDuration } from './duration.ts';
 import { patternProblem } from './name-policy.ts';
 import { hostProblem, parseName } from './names.ts';
@@ -20,9 +32,10 @@ const hostName = asText('a host name', (value) => {
 /** A name that a certificate can carry. */
 export const subjectName = asText('a host name or IP address', parseName);
 
-const pattern = asText('a pattern of names, such as "*.example.com"', (value) => {
+const PATTERN = 'a pattern of names, such as "*.example.com"';
+const pattern = asText(PATTERN, (value) => {
   const problem = patternProblem(value);
-  if (problem) throw new Error(problem);
+  if (problem) throw new Error(`${wanted(PATTERN, value).message}: ${problem}`);
 });
 
 /** Settings of a {@link PolicyConfig}. */

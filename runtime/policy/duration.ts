@@ -18,8 +18,9 @@ const UNITS: Readonly<Record<string, number>> = {
 
 const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy;
 
-/** Longest text looked at, and longest duration taken: what a Go duration can hold, about 292 years. */
-const MAX_LENGTH = 64;
+/** Longest string looked at. */
+export const MAX_DURATION_LENGTH = 64;
+/** Longest duration taken: what a Go duration can hold, about 292 years. */
 const MAX_MS = 2 ** 63 / 1e6;
 
 /**
@@ -30,7 +31,7 @@ export function parseDuration(text: string): number {
   if (text === '0') return 0;
   let total = 0;
   let end = 0;
-  if (text.length <= MAX_LENGTH) {
+  if (text.length <= MAX_DURATION_LENGTH) {
     for (const [part, number = '', unit = ''] of text.matchAll(PART)) {
       total += Number(number) * (UNITS[unit] ?? Number.NaN);
       end += part.length;
@@ -39,7 +40,7 @@ export function parseDuration(text: string): number {
   if (end === 0 || end !== text.length || !(total <= MAX_MS)) {
     throw new AutocertError(
       'INVALID_INPUT',
-      `${JSON.stringify(text.slice(0, MAX_LENGTH))} is not a duration: write numbers with a unit (h, m, s), such as 24h, 90m or 1h30m`,
+      `${JSON.stringify(text.slice(0, MAX_DURATION_LENGTH))} is not a duration: write numbers with a unit (h, m, s), such as 24h, 90m or 1h30m`,
     );
   }
   return total;

@@ -55,7 +55,7 @@ const FINISHED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 export function judge(claim: Claim, { pod, namespaceEnabled, policy }: Circumstances): Grant | Refusal {
   const { namespace, podName } = claim;
   const mismatch = identityMismatch(claim, pod);
-  if (mismatch || !pod) return mismatch ?? gone('PodNotFound', claim, 'does not exist');
+  if (mismatch) return mismatch;
   if (policy.excludedNamespaces.includes(namespace)) {
     return forbidden('NamespaceExcluded', `namespace ${namespace} is excluded: its pods never get a certificate`);
   }
@@ -63,7 +63,7 @@ export function judge(claim: Claim, { pod, namespaceEnabled, policy }: Circumsta
     const label = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
     return forbidden('NamespaceNotEnabled', `namespace ${namespace} is not labelled ${label}`);
   }
-  const judgement = judgePod({ namespace, annotations: pod.metadata?.annotations ?? {} }, policy);
+  const judgement = judgePod({ namespace, annotations: pod?.metadata?.annotations ?? {} }, policy);
   if (judgement.kind === 'none') {
     return forbidden(
       'NoName',

@@ -11,3 +11,6 @@ export const POD_CERTIFICATE = { leastMs: 3_600_000, mostMs: 91 * 24 * 3_600_000
 
 /** Longest common name (RFC 5280, `ub-common-name`). A longer name is carried in the SAN alone (§4.1.2.6). */
 export const MAX_COMMON_NAME = 64;
+
+/** Most names that the annotation `sans` may list. */
+export const MAX_SANS = 64;

@@ -1,5 +1,6 @@
 /**
- * Which names the pods of a namespace may have. The one answer that admission, token endpoint and signer all give.
+ * Which names the pods of a namespace may have. The one answer that admission, certificate endpoint and signer all give;
+ * `constructs/cel.ts` says the same in CEL, and a test compares the two.
  *
  * Always allowed are the namespace's own names: `**.ns.svc`, `**.ns.svc.<domain>`, `**.ns.pod.<domain>` (`**` stands for
  * one or more labels) and `<service>.ns`. More is allowed by patterns (`AutocertNamespace`, `allowedNames`):
@@ -11,7 +12,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { messageOf } from '../lib/errors.ts';
-import { parseName, quoteName, type SubjectName } from './names.ts';
+import { nameProblem, quoteName, type SubjectName } from './names.ts';
 
 /** Where a name is asked for. */
 export interface NameScope {
@@ -29,19 +30,14 @@ const SHOWN_PATTERNS = 8;
 export function nameRefusal(name: SubjectName, scope: NameScope): string | undefined {
   if (name.kind === 'dns' && isOwnName(name.value, scope)) return undefined;
   for (const pattern of scope.allowedNames) {
-    if (compiled(pattern)(name)) return undefined;
+    if (compiled(pattern).matches(name)) return undefined;
   }
   return `${quoteName(name.value)} is not a name that pods of namespace ${quoteName(scope.namespace)} may have: ${whatIsAllowed(name, scope)}`;
 }
 
-/** What is wrong with a pattern of `allowedNames`, for the validation of configuration; `undefined`: nothing. */
+/** What is wrong with a pattern of `allowedNames`, beginning with "it" or "its"; `undefined`: nothing. */
 export function patternProblem(pattern: string): string | undefined {
-  try {
-    compile(pattern);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
+  return compiled(pattern).problem;
 }
 
 function isOwnName(name: string, { namespace, clusterDomain }: NameScope): boolean {
@@ -62,23 +58,40 @@ function whatIsAllowed(name: SubjectName, { namespace, clusterDomain, allowedNam
 
 type Matcher = (name: SubjectName) => boolean;
 
-/** Patterns come from configuration only, so this is as bounded as the configuration. */
-const matchers = new Map<string, Matcher>();
-
-function compiled(pattern: string): Matcher {
-  let matcher = matchers.get(pattern);
-  if (!matcher) {
-    // A faulty pattern allows nothing; configuration with one does not pass validation in the first place.
-    matcher = patternProblem(pattern) === undefined ? compile(pattern) : () => false;
-    matchers.set(pattern, matcher);
-  }
-  return matcher;
+/** A pattern with a problem matches nothing; configuration with one does not pass validation in the first place. */
+interface Compiled {
+  readonly matches: Matcher;
+  readonly problem?: string;
 }
 
-function compile(pattern: string): Matcher {
-  if (pattern.includes('://') || pattern.startsWith('urn:')) return compileUri(pattern);
-  if (isIP(pattern) || pattern.includes('/')) return compileBlock(pattern);
-  return compileDns(pattern);
+/** Compiled patterns. They come from configuration only, which changes now and then. */
+const cache = new Map<string, Compiled>();
+const MAX_CACHED = 10_000;
+
+function compiled(pattern: string): Compiled {
+  let entry = cache.get(pattern);
+  if (!entry) {
+    entry = compile(pattern);
+    if (cache.size >= MAX_CACHED) cache.clear();
+    cache.set(pattern, entry);
+  }
+  return entry;
+}
+
+function compile(pattern: string): Compiled {
+  try {
+    if (pattern.includes('://') || pattern.startsWith('urn:')) return { matches: compileUri(pattern) };
+    if (isIP(pattern) || pattern.includes('/')) return { matches: compileBlock(pattern) };
+    return { matches: compileDns(pattern) };
+  } catch (error) {
+    return { matches: () => false, problem: messageOf(error) };
+  }
+}
+
+/** Throws what is wrong with the name that a pattern becomes when its wildcards are replaced. */
+function refuseBadName(text: string): void {
+  const problem = nameProblem(text);
+  if (problem) throw new Error(problem);
 }
 
 function compileBlock(pattern: string): Matcher {
@@ -87,30 +100,32 @@ function compileBlock(pattern: string): Matcher {
   const widest = version === 4 ? 32 : 128;
   const prefix = bits === undefined ? widest : Number(bits);
   if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits ?? '0') || prefix > widest) {
-    throw new Error(`${quoteName(pattern)} is not an IP address or CIDR block, such as 10.1.0.0/16 or fd00::/64`);
+    throw new Error('it is not an IP address or CIDR block, such as 10.1.0.0/16 or fd00::/64');
   }
+  refuseBadName(address);
   const family = version === 4 ? 'ipv4' : 'ipv6';
   const block = new BlockList();
-  block.addSubnet(parseName(address).value, prefix, family);
+  block.addSubnet(address, prefix, family);
   return ({ kind, value }) => kind === 'ip' && value.includes(':') === (version === 6) && block.check(value, family);
 }
 
 function compileDns(pattern: string): Matcher {
   const labels = pattern.split('.');
-  const wild = labels.filter((label) => label === '**').length;
-  if (wild > 1) throw new Error(`${quoteName(pattern)} has "**" more than once`);
-  if (labels.every((label) => label === '*' || label === '**')) {
-    throw new Error(`${quoteName(pattern)} allows every name; end it in a domain`);
-  }
-  parseName(labels.map((label) => (label === '*' || label === '**' ? 'x' : label)).join('.'));
+  const isWild = (label: string) => label === '*' || label === '**';
+  if (/[A-Z]/.test(pattern)) throw new Error(`it has upper-case letters; write ${quoteName(pattern.toLowerCase())}`);
+  if (labels.filter((label) => label === '**').length > 1) throw new Error('it has "**" more than once');
+  if (labels.every(isWild)) throw new Error('it allows every name; end it in a domain');
+  const mixed = labels.find((label) => label.includes('*') && !isWild(label));
+  if (mixed !== undefined)
+    throw new Error(`its label ${quoteName(mixed)} has a "*", which stands for whole labels only`);
+  refuseBadName(labels.map((label) => (isWild(label) ? 'x' : label)).join('.'));
   return regularMatcher('dns', labels, '\\.', '[^.]+');
 }
 
 function compileUri(pattern: string): Matcher {
   const stars = /(?<!\/)\/\*\*?(?=\/|$)/g;
-  const { kind } = parseName(pattern.replace(stars, '/x'));
-  if (kind !== 'uri') throw new Error(`${quoteName(pattern)} is not a URI`);
-  if (/\/\*\*(?!$)/.test(pattern)) throw new Error(`${quoteName(pattern)} has "**" before its end`);
+  if (/\/\*\*(?!$)/.test(pattern)) throw new Error('it has "**" before its end');
+  refuseBadName(pattern.replace(stars, '/x'));
   const start = pattern.indexOf('://') + 3;
   const slash = pattern.indexOf('/', start);
   if (pattern.startsWith('urn:') || slash < 0) return (name) => name.kind === 'uri' && name.value === pattern;

@@ -39,18 +39,29 @@ export function quoteName(text: string): string {
  * @throws AutocertError `INVALID_INPUT`, saying what is wrong with it and what to write instead.
  */
 export function parseName(text: string): SubjectName {
-  const problem = characterProblem(text);
-  if (problem) throw invalid(text, problem);
-  if (isIPv4(text)) return { kind: 'ip', value: text };
-  if (text.includes('://') || text.startsWith('urn:')) return { kind: 'uri', value: parseUri(text) };
-  if (text.includes(':')) return { kind: 'ip', value: parseIPv6(text) };
-  const fault = hostProblem(text, true);
-  if (fault) throw invalid(text, fault);
-  return { kind: 'dns', value: text };
+  const problem = nameProblem(text);
+  if (problem) {
+    throw new AutocertError('INVALID_INPUT', `${quoteName(text)} is not a host name, IP address or URI: ${problem}`);
+  }
+  const kind = kindOf(text);
+  return { kind, value: kind === 'ip' && !isIPv4(text) ? canonicalIPv6(text) : text };
 }
 
-function invalid(text: string, problem: string): AutocertError {
-  return new AutocertError('INVALID_INPUT', `${quoteName(text)} is not a host name, IP address or URI: ${problem}`);
+/** What is wrong with a name, beginning with "it" or "its"; `undefined`: nothing. */
+export function nameProblem(text: string): string | undefined {
+  const problem = characterProblem(text);
+  if (problem || isIPv4(text)) return problem;
+  return { uri: uriProblem, ip: ipv6Problem, dns: (host: string) => hostProblem(host, true) }[kindOf(text)](text);
+}
+
+/** Whether it is one label of a host name, such as `shop`. */
+export function isDnsLabel(text: string): boolean {
+  return text.length <= MAX_LABEL && LABEL.test(text);
+}
+
+function kindOf(text: string): SubjectName['kind'] {
+  if (text.includes('://') || text.startsWith('urn:')) return 'uri';
+  return isIPv4(text) || text.includes(':') ? 'ip' : 'dns';
 }
 
 function characterProblem(text: string): string | undefined {
@@ -88,36 +99,36 @@ export function hostProblem(text: string, wildcard: boolean): string | undefined
   return undefined;
 }
 
-function parseIPv6(text: string): string {
-  if (text.includes('%')) throw invalid(text, 'it has a zone id, which means something on one machine only');
-  if (text.startsWith('[')) throw invalid(text, 'leave the brackets (and a port) out');
+function ipv6Problem(text: string): string | undefined {
+  if (text.includes('%')) return 'it has a zone id, which means something on one machine only';
+  if (text.startsWith('[')) return 'leave the brackets (and a port) out';
   if (!isIPv6(text)) {
-    throw invalid(text, 'it has a colon but is no IPv6 address; a name has no port, and a URI is scheme://host/path');
+    return 'it has a colon but is no IPv6 address; a name has no port, and a URI is scheme://host/path';
   }
-  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
-  if (address.startsWith('::ffff:')) {
-    throw invalid(text, `it is an IPv4 address in IPv6 form; write the IPv4 address itself`);
+  if (canonicalIPv6(text).startsWith('::ffff:')) {
+    return 'it is an IPv4 address in IPv6 form; write the IPv4 address itself';
   }
-  return address;
+  return undefined;
 }
 
-function parseUri(text: string): string {
-  if (URN.test(text)) return text;
+function canonicalIPv6(text: string): string {
+  return new SocketAddress({ address: text, family: 'ipv6' }).address;
+}
+
+function uriProblem(text: string): string | undefined {
+  if (URN.test(text)) return undefined;
   const [, scheme, authority = '', path = ''] = URI.exec(text) ?? [];
-  if (scheme === undefined) throw invalid(text, 'a URI is scheme://host/path, its scheme in lower case');
-  if (authority.includes('@')) throw invalid(text, 'a URI with a user or password is not a name');
+  if (scheme === undefined) return 'a URI is scheme://host/path, its scheme in lower case';
+  if (authority.includes('@')) return 'a URI with a user or password is not a name';
   const host = authority.replace(/:\d{1,5}$/, '');
   const fault = isIPv4(host) ? undefined : hostProblem(host, false);
-  if (fault) throw invalid(text, `its host ${quoteName(host)} is not a host name: ${fault}`);
+  if (fault) return `its host ${quoteName(host)} is not a host name: ${fault}`;
   for (const segment of path.split('/').slice(1)) {
-    if (segment === '') throw invalid(text, 'its path has an empty segment (two slashes, or one at the end)');
-    if (segment === '.' || segment === '..') throw invalid(text, `its path has the segment "${segment}"`);
+    if (segment === '') return 'its path has an empty segment (two slashes, or one at the end)';
+    if (segment === '.' || segment === '..') return `its path has the segment "${segment}"`;
     if (!SEGMENT.test(segment)) {
-      throw invalid(
-        text,
-        `its path segment ${quoteName(segment)} has a character that paths of names may not have (percent-encoding, query and fragment included)`,
-      );
+      return `its path segment ${quoteName(segment)} has a character that paths of names may not have (percent-encoding, query and fragment included)`;
     }
   }
-  return text;
+  return undefined;
 }

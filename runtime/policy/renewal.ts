@@ -27,11 +27,18 @@ export function issuedAt({ notBefore, notAfter }: Validity): Date {
   return new Date(notBefore.getTime() + Math.min(BACKDATE_MS, whole / 2));
 }
 
-/** The time at `position` (0: its start, 1: its end) of the window. */
-export function renewalTime(validity: Validity, { start, end }: RenewalWindow, position: number): Date {
-  const from = issuedAt(validity).getTime();
-  const usable = validity.notAfter.getTime() - from;
-  return new Date(from + usable * (start + (end - start) * position));
+/**
+ * The time at `position` (0: its start, 1: its end) of the window.
+ * @param from where the usable lifetime begins; later than {@link issuedAt} for whoever's clock is ahead of the CA's
+ */
+export function renewalTime(
+  validity: Validity,
+  { start, end }: RenewalWindow,
+  position: number,
+  from: Date = issuedAt(validity),
+): Date {
+  const usable = validity.notAfter.getTime() - from.getTime();
+  return new Date(from.getTime() + usable * (start + (end - start) * position));
 }
 
 /**

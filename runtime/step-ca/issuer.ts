@@ -9,6 +9,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { CaConfig } from '../contract.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import { clamp } from '../lib/loops.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
@@ -62,6 +63,9 @@ export interface Outage {
 const CONNECTIONS = 4;
 /** A wave of refusals must not open the key as many times. */
 const REOPEN_AFTER_MS = 5000;
+/** Bounds of the pause after a signature that failed, doubled each time: a CA may be healthy and yet sign nothing. */
+const LEAST_HOLD_MS = 1_000;
+const LONGEST_HOLD_MS = 60_000;
 /** By this status the CA does not know our token's key (any more), or its clock differs: nothing that the pod has done. */
 const TOKEN_REFUSED = 401;
 
@@ -74,6 +78,8 @@ export class Issuer {
   #announced: readonly string[] = [];
   #roots: readonly string[] = [];
   #outage: Outage | undefined;
+  /** A signature that failed is not tried again sooner, however healthy the CA says it is. */
+  #held = { until: Number.NEGATIVE_INFINITY, ms: 0 };
 
   constructor(ports: IssuerPorts) {
     this.#ports = ports;
@@ -104,9 +110,12 @@ export class Issuer {
       const session = await this.#current();
       const issued = await signed(session, order, this.#ports.now());
       this.#outage = undefined;
+      this.#held = { until: Number.NEGATIVE_INFINITY, ms: 0 };
       return issued;
     } catch (error) {
-      throw this.#failed(error);
+      const failure = this.#failed(error);
+      if (this.#outage && hasAnswered(error)) this.#hold();
+      throw failure;
     }
   }
 
@@ -120,13 +129,15 @@ export class Issuer {
       // One after the other: over one connection, which signing then finds open.
       const announced = await ca.fetchRoots();
       if (announced.length === 0) throw new AutocertError('UNAVAILABLE', `${ca.url} announces no roots`);
-      this.#roots = unique([...ca.roots, ...announced, ...(await ca.fetchFederation())]);
+      const federated = await ca.fetchFederation();
       const isNews = !sameRoots(announced, this.#announced);
       this.#announced = announced;
       if (isNews) await this.#reopened();
-      this.#outage = undefined;
+      this.#roots = unique([...this.#anchors, ...federated]);
+      this.#answered();
     } catch (error) {
-      throw this.#failed(error);
+      // What is open stays in use: whether it works is for orders and probes to find out.
+      throw this.#session && this.#roots.length > 0 ? error : this.#failed(error);
     }
   }
 
@@ -135,10 +146,11 @@ export class Issuer {
    * noticed, and its end. To be called every ten seconds, during an outage every other second.
    */
   async probe(): Promise<void> {
+    if (this.#roots.length === 0) return this.refresh();
     try {
       const { ca } = await this.#current();
       await Promise.all(Array.from({ length: CONNECTIONS }, () => ca.health()));
-      this.#outage = undefined;
+      this.#answered();
     } catch (error) {
       throw this.#failed(error);
     }
@@ -163,6 +175,19 @@ export class Issuer {
     return fresh;
   }
 
+  /** The CA is there. Whether it signs, the next order finds out. */
+  #answered(): void {
+    if (this.#ports.monotonic() >= this.#held.until) this.#outage = undefined;
+  }
+
+  /** Waits longer after each failure; those of one wave count once. */
+  #hold(): void {
+    const now = this.#ports.monotonic();
+    if (now < this.#held.until) return;
+    const ms = clamp(2 * this.#held.ms, LEAST_HOLD_MS, LONGEST_HOLD_MS);
+    this.#held = { until: now + ms, ms };
+  }
+
   /** What is under way on the old session ends by itself, as do its idle connections. */
   #forget(): void {
     this.#session = undefined;
@@ -175,7 +200,7 @@ export class Issuer {
     if (known?.code === 'CA_REJECTED' && !tokenRefused) return error;
     const reason = messageOf(error);
     this.#outage = { reason, since: this.#outage?.since ?? this.#ports.monotonic() };
-    return tokenRefused ? new AutocertError('UNAVAILABLE', reason, { cause: error }) : error;
+    return tokenRefused ? new AutocertError('UNAVAILABLE', reason) : error;
   }
 
   async #current(): Promise<CaSession> {
@@ -193,6 +218,11 @@ export class Issuer {
       throw error;
     }
   }
+}
+
+/** Where nobody answers, a probe finds out that somebody does again; what the CA says of itself tells nothing of its signatures. */
+function hasAnswered(error: unknown): boolean {
+  return error instanceof AutocertError && (error.status !== undefined || error.code === 'UNTRUSTED');
 }
 
 async function signed({ ca, tokens }: CaSession, order: Order, now: Date): Promise<IssuedCertificate> {
@@ -215,8 +245,8 @@ async function signed({ ca, tokens }: CaSession, order: Order, now: Date): Promi
   if (!leaf.publicKey.equals(request.publicKey)) {
     throw new AutocertError('UNTRUSTED', 'the CA signed another key than that of the request');
   }
-  const subject = leaf.subject ?? '';
-  if (subject.length > `CN=${'x'.repeat(MAX_COMMON_NAME)}`.length && commonName === undefined) {
+  const [, given = ''] = /^CN=(.*)$/m.exec(leaf.subject ?? '') ?? [];
+  if (given.length > MAX_COMMON_NAME && commonName === undefined) {
     throw new AutocertError(
       'CA_REJECTED',
       `the CA put a name of more than ${MAX_COMMON_NAME} characters into the common name: give its provisioner the template in docs/constructs.md, or the pod a shorter name`,

@@ -4,8 +4,8 @@
  * @module
  */
 import { AutocertError } from '../lib/errors.ts';
+import { isRecord } from '../lib/validator.ts';
 import type { JsonPatch } from './patch.ts';
-import { isRecord } from './pod.ts';
 
 const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
 

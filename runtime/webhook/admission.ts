@@ -15,7 +15,7 @@ import { type Pod, podProblem } from './pod.ts';
 
 /** What admission has to know; both are `undefined` until they are found out. */
 export interface AdmissionSurroundings {
-  readonly config: WebhookConfig;
+  readonly config: () => WebhookConfig;
   readonly capabilities: () => Capabilities | undefined;
   readonly sidecar: () => SidecarPatch | undefined;
 }
@@ -45,7 +45,7 @@ export function admit(body: unknown, surroundings: AdmissionSurroundings): Admis
   const pod = request.object as Pod;
   const who = { namespace: request.namespace, pod: nameOf(pod) };
   const capabilities = known(surroundings.capabilities(), 'what the API server can do');
-  const decision = decide(pod, request.namespace, surroundings.config, capabilities);
+  const decision = decide(pod, request.namespace, surroundings.config(), capabilities);
   switch (decision.kind) {
     case 'skip':
       return close(request, { allowed: true }, 'skipped', { ...who, reason: decision.reason });

@@ -2,8 +2,9 @@
  * What the cluster can do, asked of the API server by its discovery documents, which every service account may read.
  * @module
  */
-import { hasPodCertificates } from '../kubernetes/cluster-state.ts';
+
 import type { KubernetesApi } from '../kubernetes/client.ts';
+import { hasPodCertificates } from '../kubernetes/cluster-state.ts';
 
 /** What injection depends on. */
 export interface Capabilities {

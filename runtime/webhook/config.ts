@@ -4,7 +4,18 @@
  * @module
  */
 import type { Delivery, SidecarStyle, WebhookConfig } from '../contract.ts';
-import { httpsUrl, list, mapOf, object, oneOf, port, readJsonFile, type Shape, text } from '../lib/validator.ts';
+import {
+  httpsUrl,
+  list,
+  mapOf,
+  object,
+  oneOf,
+  optional,
+  port,
+  readJsonFile,
+  type Shape,
+  text,
+} from '../lib/validator.ts';
 import { durationsInOrder, POLICY, subjectName } from '../policy/config.ts';
 import { CA } from '../step-ca/config.ts';
 
@@ -13,6 +24,8 @@ const WEBHOOK: Shape = {
   ...CA,
   autocertUrl: httpsUrl,
   servingNames: list(subjectName, { atLeast: 1 }),
+  namespace: text,
+  host: optional(text),
   port,
   certificatePort: port,
   agent: object({

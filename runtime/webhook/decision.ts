@@ -13,8 +13,8 @@ import {
   STATUS_INJECTED,
   VolumeName,
 } from '../contract.ts';
-import { parseDuration } from '../policy/duration.ts';
 import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
+import { parseDuration } from '../policy/duration.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { AgentStyle } from './injection-patch.ts';
 import { nativeObstacle } from './native-patch.ts';
@@ -42,6 +42,7 @@ const OUR_VOLUMES: ReadonlySet<string> = new Set(Object.values(VolumeName));
 export function decide(pod: Pod, namespace: string, config: DecisionConfig, cluster: Capabilities): Decision {
   const annotations = pod.metadata.annotations ?? {};
   if (annotations[Annotation.status] === STATUS_INJECTED) return { kind: 'skip', reason: 'it is injected already' };
+  if (config.excludedNamespaces.includes(namespace)) return { kind: 'skip', reason: 'its namespace is excluded' };
   const judgement = judgePod({ namespace, annotations }, config);
   if (judgement.kind === 'none') return { kind: 'skip', reason: `it has no annotation ${Annotation.name}` };
   if (judgement.kind === 'denied') return { kind: 'deny', code: 403, message: judgement.reasons.join('; ') };
@@ -72,7 +73,7 @@ function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster
   return { kind: 'inject', plan: { delivery: 'sidecar', style, spec } };
 }
 
-/** What of the author's is where Autocert's own has to be. */
+/** Names and mount paths of the pod that Autocert needs for itself. */
 function conflicts({ spec }: Pod): string[] {
   const found: string[] = [];
   for (const { name } of spec.volumes ?? []) {

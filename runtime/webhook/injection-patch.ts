@@ -31,12 +31,9 @@ export type AgentStyle = 'native' | 'classic';
 /** What every injected agent is told, whatever its pod. */
 export interface AgentSettings {
   readonly agent: AgentContainer;
-  readonly caUrl: string;
   readonly autocertUrl: string;
-  /** Fingerprints of the pinned roots. */
-  readonly fingerprints: readonly string[];
-  /** The pinned roots, each PEM. */
-  readonly roots: readonly string[];
+  /** Roots by which to trust the certificate endpoint, each PEM. */
+  readonly anchors: readonly string[];
   /** `name=address` pairs for pods without cluster DNS; empty while they are not known. */
   readonly hostAliases: string;
 }
@@ -44,7 +41,7 @@ export interface AgentSettings {
 /** Makes the patch for one pod. */
 export type SidecarPatch = (pod: Pod, spec: CertificateSpec, style: AgentStyle) => JsonPatch;
 
-/** Somebody: not root, and nobody else's uid by convention. */
+/** User and group of an agent for which nothing else is asked: the `nonroot` of distroless images. */
 const NONROOT = 65532;
 
 const VOLUMES = [
@@ -80,11 +77,8 @@ const DOWNWARD = [
 export function sidecarPatch(settings: AgentSettings): SidecarPatch {
   const { image, imagePullPolicy, resources } = settings.agent;
   const environment = [
-    { name: AgentEnv.caUrl, value: settings.caUrl },
-    { name: AgentEnv.fingerprint, value: settings.fingerprints.join(',') },
-    // A few hundred bytes a pod, for a round trip and a TLS handshake less before each pod's start.
-    { name: AgentEnv.roots, value: settings.roots.join('') },
     { name: AgentEnv.autocertUrl, value: settings.autocertUrl },
+    { name: AgentEnv.roots, value: settings.anchors.join('') },
   ];
   const container = (name: string, command: string, pod: Pod, spec: CertificateSpec, extra = {}) => ({
     name,
@@ -139,7 +133,7 @@ export function lacksClusterDns({ hostNetwork, dnsPolicy }: PodSpec): boolean {
   return hostNetwork === true || dnsPolicy === 'Default' || dnsPolicy === 'None';
 }
 
-/** The files belong to whom the agent runs as: the owner asked for, else the pod's own user, else somebody. */
+/** The files belong to whom the agent runs as: the owner asked for, else the pod's own user, else {@link NONROOT}. */
 function securityContext({ securityContext: pod }: PodSpec, { owner }: CertificateSpec) {
   const user = owner?.uid ?? (pod?.runAsUser || NONROOT);
   const group = owner?.gid ?? ((pod?.runAsUser && pod.runAsGroup) || NONROOT);

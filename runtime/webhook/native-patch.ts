@@ -18,19 +18,17 @@
  * @module
  */
 import { CertificateFile, SIGNER_NAME, VolumeName } from '../contract.ts';
-import { formatDuration } from '../policy/duration.ts';
 import type { CertificateSpec } from '../policy/certificate-spec.ts';
+import { formatDuration } from '../policy/duration.ts';
+import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
 import { addTo, type JsonPatch, markInjected, mountFiles } from './patch.ts';
 import { containersOf, type Pod, type PodSpec } from './pod.ts';
 
-/** Lifetimes that the API takes for `maxExpirationSeconds`, in milliseconds. */
-const SHORTEST_MS = 3_600_000;
-const LONGEST_MS = 91 * 24 * 3_600_000;
 const DEFAULT_MODE = 0o644;
 
 /** Why a pod cannot have native delivery; `undefined`: it can. `duration`: the certificate's lifetime, milliseconds. */
 export function nativeObstacle({ spec }: Pod, { owner, mode }: CertificateSpec, duration: number): string | undefined {
-  if (duration < SHORTEST_MS || duration > LONGEST_MS) {
+  if (duration < POD_CERTIFICATE.leastMs || duration > POD_CERTIFICATE.mostMs) {
     return `a lifetime of ${formatDuration(duration)} is not possible: the API takes 1h to 2184h (91 days) for pod certificates`;
   }
   const user = commonUser(spec);

@@ -27,12 +27,18 @@ export class Pacer {
     this.#perSecond = perSecond;
   }
 
-  /** Milliseconds until the caller is to come back: at least `leastMs`, up to half as much again by chance. */
+  /**
+   * Milliseconds until the caller is to come back: at least `leastMs`, up to half as much again by chance; with many
+   * callers as late as their turn comes, and at most five minutes.
+   */
   comeBackAfter(leastMs: number): number {
     const now = this.#monotonic();
     const earliest = now + leastMs * (1 + this.#random() / 2);
-    this.#next = Math.max(this.#next, now) + 1000 / this.#perSecond;
-    return Math.min(Math.max(earliest, this.#next) - now, LONGEST_MS);
+    const next = Math.max(this.#next, now) + 1000 / this.#perSecond;
+    // Those sent away for the longest time are not owed more of it: else a long outage would outlive its end.
+    this.#next = Math.min(next, now + LONGEST_MS);
+    const wait = Math.max(earliest, this.#next) - now;
+    return wait < LONGEST_MS ? wait : LONGEST_MS * (1 - this.#random() / 2);
   }
 }
 

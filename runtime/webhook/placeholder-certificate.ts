@@ -4,8 +4,8 @@
  * @module
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { bitString, encode, integer, oid, sequence, toPem } from '../x509/der.ts';
 import { Secret } from '../lib/secret.ts';
+import { bitString, encode, integer, oid, sequence, toPem } from '../x509/der.ts';
 
 /** A certificate chain and its key, PEM. */
 export interface ServingPair {

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { isRecord } from '../lib/validator.ts';
+
 /** A container as far as injection looks at it. */
 export interface Container {
   readonly name: string;
@@ -92,9 +94,4 @@ function isText(value: unknown): value is string {
 
 function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
-}
-
-/** Whether a parsed JSON value is an object. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -42,15 +42,17 @@ export class RenewalInformation {
   for(namespace: string): RenewalInfo {
     const { issuer, now, lifetimeMs } = this.#ports;
     if (issuer.roots.length === 0) throw new AutocertError('UNAVAILABLE', 'the roots are not known yet; try again');
-    const time = Math.max(this.#replacements.get(RENEW_ALL) ?? 0, this.#replacements.get(namespace) ?? 0);
-    // A time to come would have certificates replaced over and over until then.
-    const issuedBefore = new Date(Math.min(time, now().getTime())).toISOString();
+    const times = [RENEW_ALL, namespace].map((key) => this.#replacements.get(key) ?? 0);
+    // A time to come counts when it has come: before, certificates would be replaced over and over.
+    const time = Math.max(0, ...times.filter((asked) => asked <= now().getTime()));
     const together = Math.max(this.#issued.count, this.#issued.peak);
     return {
       suggestedWindow: windowFor(together, CERTIFICATES_PER_SECOND, lifetimeMs()),
       roots: issuer.roots.join(''),
       anchors: issuer.anchors.join(''),
-      ...(time > 0 && { replace: { issuedBefore, withinSeconds: REPLACE_WITHIN_SECONDS } }),
+      ...(time > 0 && {
+        replace: { issuedBefore: new Date(time).toISOString(), withinSeconds: REPLACE_WITHIN_SECONDS },
+      }),
       askAgainSeconds: ASK_AGAIN_SECONDS,
     };
   }

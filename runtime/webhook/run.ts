@@ -3,35 +3,39 @@
  * @module
  */
 import { lookup } from 'node:dns/promises';
-import type { AddressInfo } from 'node:net';
 import type { WebhookConfig } from '../contract.ts';
-import type { Validity } from '../x509/certificate.ts';
-import { readWebhookConfig } from './config.ts';
-import { AutocertError } from '../lib/errors.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
+import { PodEvents } from '../kubernetes/events.ts';
+import { messageOf } from '../lib/errors.ts';
+import { FollowedFile } from '../lib/followed-file.ts';
 import type { Log } from '../lib/log.ts';
+import { repeat, sleep } from '../lib/loops.ts';
 import { createMetrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
-import { buildApp, type WebhookApp } from './app.ts';
-import { CaLink } from './ca-link.ts';
+import { parseDuration } from '../policy/duration.ts';
+import { caOpener, Issuer } from '../step-ca/issuer.ts';
+import type { Validity } from '../x509/certificate.ts';
+import { buildApp } from './app.ts';
 import { type Capabilities, findCapabilities } from './capabilities.ts';
+import { buildCertificateApp } from './certificate-app.ts';
+import { createCertificateService } from './certificate-endpoint.ts';
+import { readWebhookConfig } from './config.ts';
+import { listen, secureContext } from './http-server.ts';
 import { type SidecarPatch, sidecarPatch } from './injection-patch.ts';
 import { placeholderCertificate, type ServingPair } from './placeholder-certificate.ts';
-import { pause, repeat } from './repeat.ts';
+import { RenewalInformation } from './renewal-info.ts';
 import { ServiceAddresses } from './service-addresses.ts';
-import { keepServing, obtainServing, type ServingState } from './serving-certificate.ts';
-import { createTokenEndpoint } from './token-endpoint.ts';
+import { ServingCertificate } from './serving-certificate.ts';
 
 /** What {@link startWebhook} is made of. */
 export interface WebhookOptions {
-  readonly config: WebhookConfig;
+  /** The configuration as it is now. */
+  readonly config: () => WebhookConfig;
   readonly api: Pick<KubernetesApi, 'get' | 'create'>;
   readonly log: Log;
   /** Starts the end: not ready at once, closed after `lingerMs`. */
   readonly signal: AbortSignal;
-  /** Address to listen on. @default '::', which takes IPv4 as well */
-  readonly host?: string;
   /** How long requests are still taken while the Service's endpoints are taken away. @default 3000 */
   readonly lingerMs?: number;
 }
@@ -39,20 +43,26 @@ export interface WebhookOptions {
 /** A webhook that listens. */
 export interface RunningWebhook {
   readonly port: number;
+  /** Of the certificate endpoint. */
+  readonly certificatePort: number;
   /** Resolves when it has stopped. */
   readonly stopped: Promise<void>;
 }
 
-/** How often roots, key, API server and Services are looked at again. */
-const REFRESH_MS = 60_000;
+/** How often each is looked at again, milliseconds. */
+const EVERY = { config: 10_000, cluster: 60_000, ca: 60_000, probe: 10_000, outage: 2_000, renewals: 15_000 } as const;
+const SERVING_MS = 1_000;
 const LINGER_MS = 3_000;
 
-/** Runs the webhook with the configuration in `configFile` until SIGTERM or SIGINT. */
+/** Runs the webhook with the configuration in `configFile`, which is followed, until SIGTERM or SIGINT. */
 export async function runWebhook(configFile: string): Promise<void> {
-  const config = readWebhookConfig(configFile);
   const log = serverLog('webhook');
-  const webhook = await startWebhook({ config, api: KubernetesApi.load(), log, signal: stopSignal() });
-  await webhook.stopped;
+  const signal = stopSignal();
+  const config = new FollowedFile(configFile, readWebhookConfig, log);
+  const follow = async () => void config.refresh();
+  const following = repeat(follow, { what: 'configuration', everyMs: EVERY.config, log, signal });
+  const webhook = await startWebhook({ config: () => config.current, api: KubernetesApi.load(), log, signal });
+  await Promise.all([webhook.stopped, following]);
 }
 
 /** Starts the webhook. It listens at once, and is ready when it has reached the API server and the CA. */
@@ -60,86 +70,104 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const { config, api, log, signal } = options;
   const metrics = createMetrics({ process: true });
   const expiry = metrics.gauge('serving_certificate_not_after_seconds', 'When it expires, Unix time.', []);
-  const link = new CaLink(config);
-  const addresses = new ServiceAddresses([config.caUrl, config.autocertUrl]);
-  const serving: ServingState = {};
-  const problems = new Map<string, string | undefined>();
+  const now = () => new Date();
+  const monotonic = () => performance.now();
+  const issuer = new Issuer({ open: caOpener(config), now, monotonic });
+  const lifetimeMs = () => parseDuration(config().defaultDuration);
+  const renewal = new RenewalInformation({ issuer, lifetimeMs, now });
+  const events = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  const addresses = new ServiceAddresses(() => [config().autocertUrl]);
   let capabilities: Capabilities | undefined;
-  let sidecar: SidecarPatch | undefined;
+  let apiProblem: string | undefined = 'not asked yet';
+  let sidecar: { readonly of: readonly unknown[]; readonly patch: SidecarPatch } | undefined;
 
+  /** Made anew only when what it is made of has changed: each admission asks for it. */
+  const currentSidecar = (): SidecarPatch | undefined => {
+    const { anchors } = issuer;
+    if (anchors.length === 0) return undefined;
+    const { agent, autocertUrl } = config();
+    const hostAliases = addresses.aliases;
+    const of = [agent, autocertUrl, anchors, hostAliases];
+    if (!sidecar || of.some((part, index) => part !== sidecar?.of[index])) {
+      sidecar = { of, patch: sidecarPatch({ agent, autocertUrl, anchors, hostAliases }) };
+    }
+    return sidecar.patch;
+  };
   const unready = (): string | undefined => {
     if (signal.aborted) return 'stopping';
-    if (!capabilities) return `waiting for the API server: ${problems.get('API server') ?? 'not asked yet'}`;
-    if (!sidecar) return `waiting for the root certificate: ${problems.get('CA') ?? 'not read yet'}`;
-    if (!link.issuer) return `waiting for the CA: ${problems.get('CA') ?? 'not asked yet'}`;
-    if (serving.validity && serving.validity.notAfter > new Date()) return undefined;
-    return `waiting for the CA: no serving certificate: ${serving.problem ?? 'not asked yet'}`;
+    if (!capabilities) return `waiting for the API server: ${apiProblem}`;
+    if (issuer.anchors.length === 0) return `waiting for the root certificate: ${issuer.outage?.reason}`;
+    if (!serving.isValid)
+      return `waiting for the CA: no serving certificate: ${serving.problem ?? issuer.outage?.reason ?? 'not asked yet'}`;
+    return undefined;
   };
-  const app = buildApp({
-    config,
-    capabilities: () => capabilities,
-    sidecar: () => sidecar,
-    tokens: createTokenEndpoint(config, { api, issuer: () => link.issuer, now: () => performance.now() }),
-    unready,
+  const tls = placeholderCertificate(now());
+  const surroundings = { config, capabilities: () => capabilities, sidecar: currentSidecar };
+  const app = buildApp({ ...surroundings, unready, metrics, log, tls, stopping: signal });
+  const certificateApp = buildCertificateApp({
+    certificates: createCertificateService(config, { api, issuer, renewal, monotonic }),
+    renewal: (namespace) => renewal.for(namespace),
+    onRefusal: ({ namespace, podName, podUID }, error) =>
+      events.record({ namespace, name: podName, uid: podUID }, error.reason ?? error.code, messageOf(error)),
     metrics,
     log,
-    tls: placeholderCertificate(new Date()),
+    tls,
+    stopping: signal,
   });
-
-  const port = await listen(app, config.port, options.host);
-  log.info({ port, delivery: config.delivery }, 'listening');
-
-  const prepareSidecar = () => {
-    const { roots, fingerprints } = link;
-    sidecar = sidecarPatch({ ...config, roots, fingerprints, hostAliases: addresses.aliases });
-  };
-  const serve = () => {
-    const obtain = async () => {
-      if (!link.issuer) throw new AutocertError('UNAVAILABLE', 'the CA has not been asked yet');
-      return obtainServing(link.ca, link.issuer, config.servingNames);
-    };
-    const install = ({ certificatePem, keyPem }: ServingPair, { notAfter }: Validity) => {
-      app.server.setSecureContext({ cert: certificatePem, key: keyPem.reveal(), minVersion: 'TLSv1.2' });
+  const serving = new ServingCertificate({
+    issuer,
+    names: () => config().servingNames,
+    install: (pair: ServingPair, { notAfter }: Validity) => {
+      for (const { server } of [app, certificateApp]) server.setSecureContext(secureContext(pair));
       expiry.set(notAfter.getTime() / 1000);
-    };
-    const clock = { now: () => new Date(), random: Math.random, sleep: pause };
-    return keepServing({ obtain, install, log, ...clock }, serving, signal);
-  };
-  const keep = (what: string, task: () => Promise<void>) => {
-    const onOutcome = (problem: string | undefined) => void problems.set(what, problem);
-    return repeat(task, { what, everyMs: REFRESH_MS, log, signal, onOutcome });
-  };
-  let servingLoop: Promise<void> | undefined;
-  const tasks = [
-    keep('API server', async () => {
-      capabilities = await findCapabilities(api);
-    }),
-    keep('CA', async () => {
-      if (await link.readRoots()) prepareSidecar();
-      await link.openKey();
-      servingLoop ??= serve();
-    }),
-    keep('Services', async () => {
-      await addresses.refresh(async (host) => (await lookup(host)).address, log);
-      if (link.fingerprints.length > 0) prepareSidecar();
-    }),
-  ];
-  const stopped = Promise.all(tasks).then(async () => {
-    log.info({}, 'stopping');
-    await servingLoop;
-    await pause(options.lingerMs ?? LINGER_MS, new AbortController().signal);
-    await app.close();
+    },
+    now,
+    random: Math.random,
+    log,
   });
-  return { port, stopped };
+
+  const { host } = config();
+  const port = await listen(app, config().port, host);
+  const certificatePort = await listen(certificateApp, config().certificatePort, host);
+  log.info({ port, certificatePort, delivery: config().delivery }, 'listening');
+
+  const keep = (what: string | undefined, everyMs: number | (() => number), task: () => Promise<void>) =>
+    repeat(task, { ...(what !== undefined && { what }), everyMs, log, signal });
+  const askApi = async () => {
+    capabilities = await findCapabilities(api);
+  };
+  const tasks = [
+    repeat(askApi, {
+      what: 'what the API server can do is not known',
+      everyMs: EVERY.cluster,
+      log,
+      signal,
+      onOutcome: (problem) => {
+        apiProblem = problem;
+      },
+    }),
+    keep('the CA cannot be reached', EVERY.ca, () => issuer.refresh()),
+    // Its failures are those of the task above; the next one reports its own.
+    keep(
+      undefined,
+      () => (issuer.outage ? EVERY.outage : EVERY.probe),
+      () => issuer.probe(),
+    ),
+    keep(undefined, SERVING_MS, () => serving.keep()),
+    keep('what is to be renewed cannot be read', EVERY.renewals, () => renewal.refresh(api, config().namespace)),
+    keep('Services cannot be resolved', EVERY.cluster, () =>
+      addresses.refresh(async (name) => (await lookup(name)).address, log),
+    ),
+  ];
+  const stopped = aborted(signal).then(async () => {
+    log.info({}, 'stopping');
+    await Promise.all([sleep(options.lingerMs ?? LINGER_MS, new AbortController().signal), ...tasks]);
+    await Promise.all([app.close(), certificateApp.close()]);
+  });
+  return { port, certificatePort, stopped };
 }
 
-/** Listens on all addresses, on a machine without IPv6 as well. */
-async function listen(app: WebhookApp, port: number, host = '::'): Promise<number> {
-  try {
-    await app.listen({ port, host });
-  } catch (error) {
-    if (host !== '::' || (error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error;
-    await app.listen({ port, host: '0.0.0.0' });
-  }
-  return (app.server.address() as AddressInfo).port;
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,5 +1,5 @@
 /**
- * Addresses of the CA's and the webhook's own Services, for agents in pods without cluster DNS (the host's network).
+ * Addresses of the certificate endpoint's Service, for agents in pods without cluster DNS (the host's network).
  * Resolved beforehand and now and then again, so that admission never waits for DNS.
  * @module
  */
@@ -12,13 +12,12 @@ export type Resolve = (host: string) => Promise<string>;
 
 /** The last known addresses. */
 export class ServiceAddresses {
-  readonly #hosts: readonly string[];
+  readonly #urls: () => readonly string[];
   readonly #known = new Map<string, string>();
 
   /** The hosts of these URLs; those that are addresses already need no alias. */
-  constructor(urls: readonly string[]) {
-    const hosts = urls.map((url) => new URL(url).hostname);
-    this.#hosts = [...new Set(hosts)].filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0);
+  constructor(urls: () => readonly string[]) {
+    this.#urls = urls;
   }
 
   /** As `AUTOCERT_HOST_ALIASES` has it; hosts that never resolved are left out. */
@@ -28,7 +27,10 @@ export class ServiceAddresses {
 
   /** Resolves each host again. One that fails keeps its last address: that of a Service changes only with the Service. */
   async refresh(resolve: Resolve, log: Log): Promise<void> {
-    const attempts = this.#hosts.map(async (host) => {
+    const hosts = new Set(this.#urls().map((url) => new URL(url).hostname));
+    for (const host of this.#known.keys()) if (!hosts.has(host)) this.#known.delete(host);
+    const names = [...hosts].filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0);
+    const attempts = names.map(async (host) => {
       try {
         this.#known.set(host, await resolve(host));
       } catch (error) {

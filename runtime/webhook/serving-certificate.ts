@@ -1,80 +1,117 @@
 /**
- * The webhook's own certificate: from the CA by a one-time token of its own, a new key each time, renewed at two thirds of
- * its life and swapped in under open connections. The loop outlives every failure; the certificate in hand stays in
- * use meanwhile.
+ * The webhook's own certificate: from the CA, by the issuer that pods' certificates come from; a new key each time,
+ * renewed before two thirds of its life are gone, swapped in under open connections. The one in hand stays in use while
+ * a renewal fails.
  * @module
  */
-import type { CaClient } from '../step-ca/client.ts';
-import { summaryOf, type Validity, verifyChain } from '../x509/certificate.ts';
-import { createKeyAndRequest } from '../x509/csr.ts';
+import { createPublicKey } from 'node:crypto';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { TokenSigner } from '../step-ca/one-time-token.ts';
-import { backoffBounds, nextDelay, renewIn } from '../lib/schedule.ts';
+import { clamp } from '../lib/loops.ts';
+import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
+import { renewalTime, USUAL_WINDOW } from '../policy/renewal.ts';
+import type { Issuer } from '../step-ca/issuer.ts';
+import type { Validity } from '../x509/certificate.ts';
+import { createKeyAndRequest } from '../x509/csr.ts';
 import type { ServingPair } from './placeholder-certificate.ts';
 
-/** What the loop needs of the world. */
+/** What it takes. */
 export interface ServingPorts {
-  /** Obtains a new certificate. */
-  readonly obtain: () => Promise<ServingPair>;
-  /** Takes it into use. */
+  readonly issuer: Pick<Issuer, 'issue' | 'outage'>;
+  /** DNS names; the first that is short enough is the common name. */
+  readonly names: () => readonly string[];
+  /** Takes a certificate into use. */
   readonly install: (pair: ServingPair, validity: Validity) => void;
   readonly now: () => Date;
-  /** From 0 to 1. */
+  /** In [0, 1). */
   readonly random: () => number;
-  /** Resolves after the time, or as soon as `signal` aborts. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
 }
 
-/** What is known about the certificate in use. */
-export interface ServingState {
-  /** Absent: there has been none yet. */
-  validity?: Validity;
-  /** Why the last attempt failed. */
-  problem?: string;
+/** Least time between two certificates, whatever the clock says of them: a twentieth of the lifetime, within these. */
+const LEAST_INTERVAL_MS = 1_000;
+const LONGEST_INTERVAL_MS = 3_600_000;
+
+/** The last attempt: when, for which names, how long to leave the CA alone after it, and why it failed. */
+interface Attempt {
+  readonly at: number;
+  readonly names: string;
+  readonly pauseMs: number;
+  readonly problem?: unknown;
 }
 
-/** Obtains and renews until `signal` aborts; keeps `state` current. */
-export async function keepServing(ports: ServingPorts, state: ServingState, signal: AbortSignal): Promise<void> {
-  let delay: number | undefined;
-  while (!signal.aborted) {
-    try {
-      const pair = await ports.obtain();
-      const { serial, names, ...validity } = summaryOf(pair.certificatePem);
-      ports.install(pair, validity);
-      state.validity = validity;
-      delete state.problem;
-      delay = undefined;
-      ports.log.info({ serial, names, notAfter: validity.notAfter }, 'serving certificate obtained');
-      await ports.sleep(renewIn(validity, ports.now(), ports.random()), signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      state.problem = messageOf(error);
-      delay = nextDelay(delay, ports.random(), backoffBounds(state.validity));
-      ports.log.warn({ reason: state.problem, retryInMs: Math.round(delay) }, 'no serving certificate');
-      await ports.sleep(delay, signal);
+/** Keeps the certificate; see the module's header. */
+export class ServingCertificate {
+  readonly #ports: ServingPorts;
+  #validity: Validity | undefined;
+  #names = '';
+  #due = 0;
+  #last: Attempt | undefined;
+
+  constructor(ports: ServingPorts) {
+    this.#ports = ports;
+  }
+
+  /** Whether there is one that is valid now. */
+  get isValid(): boolean {
+    return this.#validity !== undefined && this.#validity.notAfter > this.#ports.now();
+  }
+
+  /** Why the last attempt failed; `undefined`: it did not. */
+  get problem(): string | undefined {
+    return this.#last?.problem === undefined ? undefined : messageOf(this.#last.problem);
+  }
+
+  /** Obtains one where there is none, or it is due, or for other names. To be called every second or so. */
+  async keep(): Promise<void> {
+    const { now, issuer, log } = this.#ports;
+    const names = this.#ports.names().join();
+    const last = this.#last;
+    if (this.#validity && this.#names === names && now().getTime() < this.#due) return;
+    // A clock that is wrong, by less than the lifetime or by more, must not cost a certificate a second.
+    if (last?.names === names && Math.abs(now().getTime() - last.at) < last.pauseMs) {
+      if (last.problem !== undefined) throw last.problem;
+      return;
     }
+    if (issuer.outage) throw new AutocertError('UNAVAILABLE', issuer.outage.reason);
+    try {
+      const validity = await this.#obtain();
+      this.#last = { at: now().getTime(), names, pauseMs: leastInterval(validity) };
+    } catch (problem) {
+      const reason = messageOf(problem);
+      if (reason !== this.problem) log.warn({ reason }, 'no serving certificate');
+      this.#last = { at: now().getTime(), names, pauseMs: pauseAfter(problem, last), problem };
+      throw problem;
+    }
+  }
+
+  async #obtain(): Promise<Validity> {
+    const { issuer, names, install, random, log } = this.#ports;
+    const sans = names();
+    const commonName = sans.find((name) => name.length <= MAX_COMMON_NAME);
+    const { keyPem, ...request } = await createKeyAndRequest();
+    const publicKey = createPublicKey(keyPem.reveal());
+    const { chainPem, validity, serial } = await issuer.issue({
+      request: { ...request, publicKey },
+      sans,
+      ...(commonName !== undefined && { commonName }),
+    });
+    install({ certificatePem: chainPem.join(''), keyPem }, validity);
+    this.#validity = validity;
+    this.#names = sans.join();
+    this.#due = renewalTime(validity, USUAL_WINDOW, random()).getTime();
+    log.info({ serial, names: sans, notAfter: validity.notAfter }, 'serving certificate obtained');
+    return validity;
   }
 }
 
-/** Has the CA sign a new key for `names`; the first is the common name. */
-export async function obtainServing(
-  ca: Pick<CaClient, 'sign' | 'roots' | 'url'>,
-  issuer: { readonly signer: Pick<TokenSigner, 'mint'>; readonly rootFingerprint: string },
-  names: readonly string[],
-): Promise<ServingPair> {
-  const [subject] = names;
-  if (subject === undefined) throw new AutocertError('INVALID_CONFIG', 'servingNames is empty');
-  const { keyPem, csrPem, fingerprint } = await createKeyAndRequest();
-  const token = await issuer.signer.mint({
-    subject,
-    sans: names,
-    caUrl: ca.url,
-    rootFingerprint: issuer.rootFingerprint,
-    csrFingerprint: fingerprint,
-  });
-  const { chainPem } = await ca.sign({ csrPem, token });
-  verifyChain(chainPem, ca.roots, new Date());
-  return { certificatePem: chainPem.join(''), keyPem };
+function leastInterval({ notBefore, notAfter }: Validity): number {
+  return clamp((notAfter.getTime() - notBefore.getTime()) / 20, LEAST_INTERVAL_MS, LONGEST_INTERVAL_MS);
+}
+
+/** A certificate that was signed and does not verify (a clock again) costs the CA as much as one that does. */
+function pauseAfter(problem: unknown, last: Attempt | undefined): number {
+  const isWasted = problem instanceof AutocertError && problem.code === 'UNTRUSTED';
+  const before = last?.problem === undefined ? 0 : last.pauseMs;
+  return isWasted ? clamp(2 * before, LEAST_INTERVAL_MS, LONGEST_INTERVAL_MS) : 0;
 }

@@ -11,9 +11,11 @@ export function webhookConfig(overrides: Partial<WebhookConfig> = {}): WebhookCo
     rootFile: '/etc/autocert/ca/root_ca.crt',
     provisioner: 'autocert',
     provisionerPasswordFile: '/etc/autocert/provisioner/password',
-    autocertUrl: 'https://autocert.step.svc',
+    autocertUrl: 'https://autocert.step.svc:4444',
     servingNames: ['autocert.step.svc', 'autocert.step.svc.cluster.local'],
+    namespace: 'step',
     port: 4443,
+    certificatePort: 4444,
     agent: {
       image: 'autocert:0.1.0',
       imagePullPolicy: 'IfNotPresent',

@@ -70,6 +70,30 @@ describe('an answer', () => {
   });
 });
 
+describe('the time that a server wants to be left alone', () => {
+  test.each([
+    ['0', 0],
+    ['7', 7_000],
+    ['3600', 3_600_000],
+    // Nobody is left alone for longer than an hour.
+    ['86400', 3_600_000],
+    ['999999999', 3_600_000],
+    ['99999999999999999999', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['soon', undefined],
+    // It wants clocks that agree.
+    ['Fri, 31 Dec 2049 23:59:59 GMT', undefined],
+  ])('is the seconds of Retry-After: %s', async (header, ms) => {
+    server.routes['/busy'] = [503, {}, { 'retry-after': header }];
+    expect((await get('/busy')).retryAfterMs).toBe(ms);
+  });
+
+  test('is not known where it says nothing', async () => {
+    expect(await get('/refused')).toMatchObject({ retryAfterMs: undefined });
+  });
+});
+
 describe('trust', () => {
   test('is in the given roots only', async () => {
     const other = issue('Other Root', { ca: true }).certificatePem;
@@ -80,11 +104,6 @@ describe('trust', () => {
   test('is in a server of the right name only', async () => {
     const url = `https://127.0.0.1:${server.port}/echo`;
     await expect(httpsJson({ url, ca })).rejects.toMatchObject({ code: 'UNTRUSTED' });
-  });
-
-  test('is not asked for when a fingerprint will be checked afterwards', async () => {
-    const url = `https://127.0.0.1:${server.port}/echo`;
-    expect(await httpsJson({ url, insecure: true })).toMatchObject({ status: 200 });
   });
 
   test('goes both ways with a client certificate', async () => {

@@ -109,12 +109,19 @@ describe('names', () => {
     expect(reasons({ name: NAME, sans })).toEqual([expect.stringMatching(/65 names are more than 64/)]);
   });
 
-  test('a common name has 64 characters at most, a SAN may be longer', () => {
+  test('a name of 64 characters is a common name, a longer one is a SAN alone', () => {
+    const fits = `${'a'.repeat(55)}.shop.svc`;
+    expect(judge({ name: fits })).toMatchObject({ spec: { commonName: fits, sans: [fits] } });
+    const long = `${'a'.repeat(56)}.shop.svc`;
+    expect(judge({ name: long })).toMatchObject({ spec: { sans: [long] } });
+    expect(judge({ name: long })).not.toHaveProperty('spec.commonName');
+    expect(judge({ name: NAME, sans: long })).toMatchObject({ spec: { commonName: NAME, sans: [long] } });
+  });
+
+  test('a name that is too long for a common name joins the SANs, once', () => {
     const long = `${'a'.repeat(60)}.shop.svc`;
-    expect(reasons({ name: long })).toEqual([
-      expect.stringMatching(/has 69 characters, and a common name at most 64; give a shorter one/),
-    ]);
-    expect(judge({ name: NAME, sans: long }).kind).toBe('admitted');
+    expect(judge({ name: long, sans: NAME })).toMatchObject({ spec: { sans: [long, NAME] } });
+    expect(judge({ name: long, sans: `${NAME},${long}` })).toMatchObject({ spec: { sans: [long, NAME] } });
   });
 });
 
@@ -174,6 +181,23 @@ describe('values that are none', () => {
     expect(judgePod(pod, policy())).toMatchObject({
       reasons: [expect.stringMatching(/known are autocert\.step\.sm\/name,/)],
     });
+  });
+
+  test('thousands of unheard-of annotations, or one of a megabyte, are refused in few words and little time', () => {
+    const many = Array.from({ length: 10_000 }, (_, index) => [`autocert.step.sm/junk-${index}`, '']);
+    const long = [[`autocert.step.sm/${'x'.repeat(1_000_000)}`, '']];
+    for (const junk of [many, long]) {
+      const started = process.cpuUsage();
+      const judgement = judgePod(
+        { namespace: 'shop', annotations: { ...annotations({ name: NAME }), ...Object.fromEntries(junk) } },
+        policy(),
+      );
+      // It took seconds, and answered with megabytes.
+      expect(process.cpuUsage(started).user / 1000).toBeLessThan(500);
+      const said = judgement.kind === 'denied' ? judgement.reasons.join('; ').length : 0;
+      expect(said).toBeGreaterThan(0);
+      expect(said).toBeLessThan(4096);
+    }
   });
 
   test("other people's annotations are none of our business", () => {

@@ -67,7 +67,7 @@ describe('DNS patterns', () => {
     ['*.example.com', 'a.b.example.com', false],
     ['*.example.com', 'example.com', false],
     ['*.example.com', 'aexample.com', false],
-    ['*.example.com', 'a.exampleXcom', false],
+    ['*.example.com', 'a.examplexcom', false],
     ['**.example.com', 'a.b.example.com', true],
     ['**.example.com', '*.b.example.com', true],
     ['**.example.com', 'example.com', false],
@@ -78,7 +78,6 @@ describe('DNS patterns', () => {
     ['localhost', 'localhost', true],
   ])('%s and %s: %s', (pattern, name, allowed) => {
     expect(patternProblem(pattern)).toBeUndefined();
-    if (/[A-Z]/.test(name)) return;
     expect(refusal(name, shop(pattern)) === undefined).toBe(allowed);
   });
 
@@ -89,6 +88,17 @@ describe('DNS patterns', () => {
       expect(refusal('a.example.com', shop(pattern))).toBeDefined();
     },
   );
+
+  test.each([
+    ['*.Shop.example.com', 'it has upper-case letters; write "*.shop.example.com"'],
+    ['**.a.**.b', 'it has "**" more than once'],
+    ['*.*', 'it allows every name; end it in a domain'],
+    ['a*.example.com', 'its label "a*" has a "*", which stands for whole labels only'],
+    ['*.shop_1.example.com', 'its label "shop_1" has an underscore, which host names never have'],
+    ['', 'it is empty'],
+  ])('what is wrong with %j is said of it as it was written', (pattern, problem) => {
+    expect(patternProblem(pattern)).toBe(problem);
+  });
 
   test('a wildcard name is allowed only if every name it stands for is', () => {
     const label = fc.stringMatching(/^[a-z]{1,3}$/);

@@ -1,40 +1,20 @@
-import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
-import { AutocertError } from '../../../runtime/lib/errors.ts';
-import type { Log } from '../../../runtime/lib/log.ts';
+import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
 import { buildApp, type WebhookDeps } from '../../../runtime/webhook/app.ts';
 import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
-import type { TokenEndpoint } from '../../../runtime/webhook/token-endpoint.ts';
+import { keptLog } from '../../support/logs.ts';
 import { reviewOf, sleepPod, webhookConfig } from '../../support/reviews.ts';
 
-const ONE_TIME = 'eyJhbGciOi.one.time';
-const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
-const at = (level: string) => (fields: object, message: string) =>
-  void lines.push({ level, fields: { ...fields }, message });
-const log: Log = { info: at('info'), warn: at('warn'), error: at('error') };
-
-const granting: TokenEndpoint = async (_attestation, _body, onCaller) => {
-  const caller = { namespace: 'default', pod: 'sleep-1' };
-  onCaller?.(caller);
-  const spec = {
-    commonName: 'a.b',
-    sans: ['a.b'],
-    duration: 5_400_000,
-    initFirst: false,
-    bootstrapperOnly: false,
-  } as const;
-  return { caller, token: new Secret(ONE_TIME), spec: { ...spec, delivery: 'auto' } };
-};
+const log = keptLog();
+const { lines } = log;
 
 function app(overrides: Partial<WebhookDeps> = {}) {
   const config = webhookConfig();
-  const patch = sidecarPatch({ ...config, fingerprints: ['ab'], roots: ['AB'], hostAliases: '' });
+  const patch = sidecarPatch({ ...config, anchors: ['AB'], hostAliases: '' });
   return buildApp({
-    config,
+    config: () => config,
     capabilities: () => ({ podCertificates: false, nativeSidecars: true }),
     sidecar: () => patch,
-    tokens: granting,
     unready: () => undefined,
     metrics: createMetrics(),
     log,
@@ -184,6 +164,18 @@ describe('bad reviews', () => {
     expect(response).toMatchObject({ allowed: false, status: { code: 400, message: expect.stringMatching(message) } });
   });
 
+  test('megabytes of unheard-of annotations are denied in few words, in the answer and in the log', async () => {
+    const pod = sleepPod();
+    const junk = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, index) => [`autocert.step.sm/${'x'.repeat(100)}${index}`, '']),
+    );
+    const annotations = { ...pod.metadata.annotations, ...junk };
+    const reply = await mutate(reviewOf({ ...pod, metadata: { ...pod.metadata, annotations } }));
+    expect(reply.json().response).toMatchObject({ allowed: false, status: { code: 403 } });
+    expect(reply.body.length).toBeLessThan(8192);
+    expect(JSON.stringify(lines).length).toBeLessThan(8192);
+  });
+
   test('a request without a namespace is refused', async () => {
     const { response } = (await mutate(reviewOf(sleepPod(), { namespace: '' }))).json();
     expect(response.status.message).toMatch(/request\.namespace must be the namespace/);
@@ -230,82 +222,25 @@ describe('bad reviews', () => {
   });
 });
 
-describe('POST /token', () => {
-  const ask = (overrides: Partial<WebhookDeps> = {}, request: Record<string, unknown> = {}) =>
-    app(overrides).inject({
-      method: 'POST',
-      url: '/token',
-      headers: { authorization: 'Bearer attestation.token' },
-      ...request,
-    });
-
-  test('answers the token with the names and the lifetime it is for', async () => {
-    const reply = await ask();
-    expect(reply.statusCode).toBe(200);
-    expect(reply.json()).toEqual({ token: ONE_TIME, commonName: 'a.b', sans: ['a.b'], duration: '1h30m' });
+describe('the end', () => {
+  test('a connection is closed after its next answer once the webhook stops: a kept one would lose a request', async () => {
+    const stop = new AbortController();
+    const instance = app({ stopping: stop.signal });
+    const post = () => instance.inject({ method: 'POST', url: '/mutate', payload: reviewOf(sleepPod()) });
+    expect((await post()).headers.connection).not.toBe('close');
+    stop.abort();
+    for (const reply of [await post(), await instance.inject('/healthz'), await instance.inject('/nowhere')]) {
+      expect(reply.headers.connection).toBe('close');
+    }
+    expect((await post()).statusCode).toBe(200);
   });
+});
 
-  test('passes on the bearer token and the body', async () => {
-    let seen: unknown[] = [];
-    const tokens: TokenEndpoint = (attestation, body, onCaller) => {
-      seen = [attestation.reveal(), body];
-      return granting(attestation, body, onCaller);
-    };
-    await ask(
-      { tokens },
-      { headers: { authorization: 'bearer a.b-c', 'content-type': 'application/json' }, payload: '{"csr":"x"}' },
-    );
-    expect(seen).toEqual(['a.b-c', { csr: 'x' }]);
-    await ask({ tokens }, { headers: { authorization: 'Basic abc' } });
-    expect(seen).toEqual(['', undefined]);
-  });
-
-  test('logs who asked and what for, and neither token', async () => {
-    await ask();
-    expect(lines).toMatchObject([
-      { fields: { namespace: 'default', pod: 'sleep-1', names: ['a.b'], result: 'granted' } },
-    ]);
-    expect(JSON.stringify(lines)).not.toMatch(/one\.time|attestation\.token/);
-  });
-
-  test.each([
-    ['INVALID_INPUT', 400],
-    ['UNAUTHENTICATED', 401],
-    ['FORBIDDEN', 403],
-    ['UNAVAILABLE', 503],
-  ] as const)('%s is %d, with the message', async (code, status) => {
-    const tokens: TokenEndpoint = async (_attestation, _body, onCaller) => {
-      onCaller?.({ namespace: 'default', pod: 'sleep-1' });
-      throw new AutocertError(code, 'because');
-    };
-    const reply = await ask({ tokens });
-    expect(reply.statusCode).toBe(status);
-    expect(reply.json()).toEqual({ error: { code, message: 'because' } });
-    expect(lines).toMatchObject([{ level: 'warn', fields: { pod: 'sleep-1', result: code, reason: 'because' } }]);
-  });
-
-  test('a body over 16 KiB is 413', async () => {
-    const payload = JSON.stringify({ csr: 'x'.repeat(17_000) });
-    const reply = await ask({}, { headers: { 'content-type': 'application/json' }, payload });
-    expect(reply.statusCode).toBe(413);
-  });
-
-  test('more requests than can be worked on are sent away for a second, not queued', async () => {
-    const gate = Promise.withResolvers<void>();
-    const tokens: TokenEndpoint = async (...args) => {
-      await gate.promise;
-      return granting(...args);
-    };
-    const instance = app({ tokens, maxTokenRequests: 2 });
-    const one = () => instance.inject({ method: 'POST', url: '/token', headers: { authorization: 'Bearer x' } });
-    const working = [one(), one()];
-    await Promise.all([0, 1].map(() => new Promise((resolve) => setImmediate(resolve))));
-    const sentAway = await one();
-    expect(sentAway.statusCode).toBe(429);
-    expect(sentAway.headers['retry-after']).toBe('1');
-    gate.resolve();
-    for (const reply of await Promise.all(working)) expect(reply.statusCode).toBe(200);
-    expect((await one()).statusCode).toBe(200);
+describe('what is not for the API server', () => {
+  test.each(['/certificate', '/token', '/renewal-info?namespace=shop'])('%s is not here', async (url) => {
+    for (const method of ['GET', 'POST'] as const) {
+      expect((await app().inject({ method, url })).statusCode).toBe(404);
+    }
   });
 });
 
@@ -319,18 +254,15 @@ describe('probes and metrics', () => {
     expect((await app().inject({ url: '/readyz' })).statusCode).toBe(200);
   });
 
-  test('metrics count admissions and token requests by result', async () => {
+  test('metrics count admissions by result', async () => {
     const instance = app();
-    const post = (url: string, payload?: object) =>
-      instance.inject({ method: 'POST', url, ...(payload && { payload }) });
-    await post('/mutate', reviewOf(sleepPod()));
-    await post('/mutate', reviewOf(sleepPod({ name: 'a.other.svc' })));
-    await post('/token');
+    const post = (payload: object) => instance.inject({ method: 'POST', url: '/mutate', payload });
+    await post(reviewOf(sleepPod()));
+    await post(reviewOf(sleepPod({ name: 'a.other.svc' })));
     const { body, headers } = await instance.inject({ url: '/metrics' });
     expect(headers['content-type']).toMatch(/text\/plain/);
     expect(body).toContain('autocert_admissions_total{result="injected"} 1');
     expect(body).toContain('autocert_admissions_total{result="denied"} 1');
-    expect(body).toContain('autocert_token_requests_total{result="granted"} 1');
     expect(body).toContain('autocert_admission_seconds_count 2');
   });
 });

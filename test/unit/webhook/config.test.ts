@@ -31,6 +31,7 @@ test('a right configuration is read as it is', () => {
     namespaces: { shop: { allowedNames: ['*.example.com'], maxDuration: '2h' } },
   });
   expect(readWebhookConfig(file(config))).toEqual(config);
+  expect(readWebhookConfig(file({ ...config, host: '127.0.0.1' }))).toEqual({ ...config, host: '127.0.0.1' });
   const signer: SignerConfig = {
     ...policy(),
     caUrl: 'https://ca.step.svc',
@@ -48,8 +49,12 @@ test('every fault is reported at once, each with its path', () => {
     ...webhookConfig(),
     clusterDomain: 'Cluster.local',
     caUrl: 'http://ca',
+    autocertUrl: 'autocert.step.svc',
+    excludedNamespaces: 'kube-system',
     servingNames: [],
+    namespace: '',
     port: 99999,
+    certificatePort: undefined,
     delivery: 'pigeon',
     sidecar: undefined,
     agent: { image: '', imagePullPolicy: 'Sometimes', resources: { requests: { cpu: 1 }, limits: {} } },
@@ -59,7 +64,11 @@ test('every fault is reported at once, each with its path', () => {
     /clusterDomain: must be a host name, got "Cluster.local": it has upper-case/,
     /caUrl: must be an https:\/\/ URL, got "http:\/\/ca"/,
     /servingNames: must be a list of at least 1, got \[\]/,
-    /port: must be a port/,
+    /autocertUrl: must be an https:\/\/ URL, got "autocert\.step\.svc"/,
+    /excludedNamespaces: must be a list, got "kube-system"/,
+    /namespace: must be a text, got ""/,
+    /^ {2}port: must be a port \(0 to 65535\), got 99999$/m,
+    /certificatePort: must be a port \(0 to 65535\), got nothing/,
     /delivery: must be one of auto, native, sidecar, got "pigeon"/,
     /sidecar: must be one of auto, native, classic, got nothing/,
     /agent\.image: must be a text, got ""/,

@@ -28,6 +28,15 @@ describe('pods that are left alone', () => {
     });
   });
 
+  test('in an excluded namespace, whatever they ask for', () => {
+    const excludedNamespaces = ['kube-system', 'default'];
+    expect(decision(sleepPod(), MIDDLE, { excludedNamespaces })).toEqual({
+      kind: 'skip',
+      reason: 'its namespace is excluded',
+    });
+    expect(decision(sleepPod({ name: 'a.b.c' }), NEW, { excludedNamespaces })).toMatchObject({ kind: 'skip' });
+  });
+
   test('any other status does not keep a pod from being injected', () => {
     expect(decision(sleepPod({ status: 'please' }))).toMatchObject({ kind: 'inject' });
   });
@@ -82,6 +91,15 @@ describe('refusals', () => {
     const volumeMounts = ['/var/run', '/var/run/autocert.step.smile'].map((mountPath) => ({ name: 'mine', mountPath }));
     expect(decision(sleepPod({}, { containers: [{ name: 'app', volumeMounts }] }))).toMatchObject({ kind: 'inject' });
   });
+});
+
+test('a name too long for a common name is admitted, in both deliveries', () => {
+  const name = `${'a'.repeat(60)}.default.svc`;
+  for (const cluster of [NEW, MIDDLE]) {
+    const result = decision(sleepPod({ name }), cluster);
+    expect(result).toMatchObject({ kind: 'inject', plan: { spec: { sans: [name] } } });
+    expect(result).not.toHaveProperty('plan.spec.commonName');
+  }
 });
 
 describe('delivery', () => {

@@ -1,4 +1,4 @@
-import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { Pod, PodSpec } from '../../../runtime/webhook/pod.ts';
@@ -7,7 +7,6 @@ import { sleepPod, webhookConfig } from '../../support/reviews.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what comes out is looked at as the JSON it is
 type Json = any;
 
-const FINGERPRINT = 'ab'.repeat(32);
 const asked: CertificateSpec = {
   commonName: 'sleep.default.svc',
   sans: ['sleep.default.svc'],
@@ -17,8 +16,7 @@ const asked: CertificateSpec = {
 };
 
 function inject(spec: Partial<CertificateSpec> = {}, pod: Pod = sleepPod(), style: AgentStyle = 'native'): Json {
-  const pinned = { fingerprints: [FINGERPRINT], roots: ['the root\n'] };
-  const settings = { ...webhookConfig(), ...pinned, hostAliases: 'ca.step.svc=10.0.0.1' };
+  const settings = { ...webhookConfig(), anchors: ['the root\n'], hostAliases: 'autocert.step.svc=10.0.0.1' };
   return applyPatch(pod, sidecarPatch(settings)(pod, { ...asked, ...spec }, style));
 }
 const withSpec = (spec: Partial<PodSpec>) => sleepPod({}, spec);
@@ -36,10 +34,8 @@ describe('the native sidecar', () => {
         restartPolicy: 'Always',
         lifecycle: { postStart: { exec: { command: ['/usr/local/bin/autocert-agent', 'wait'] } } },
         env: [
-          { name: 'STEP_CA_URL', value: 'https://ca.step.svc' },
-          { name: 'STEP_FINGERPRINT', value: FINGERPRINT },
+          { name: 'AUTOCERT_URL', value: webhookConfig().autocertUrl },
           { name: 'AUTOCERT_ROOTS', value: 'the root\n' },
-          { name: 'AUTOCERT_URL', value: 'https://autocert.step.svc' },
           { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
           { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
         ],
@@ -128,9 +124,9 @@ describe('other shapes', () => {
 
 describe('who the agent runs as', () => {
   test.each([
-    ['somebody', {}, {}, [65532, 65532, true]],
-    ['the owner asked for', { owner: { uid: 999, gid: 998 } }, { runAsUser: 1000 }, [999, 998, true]],
-    ['root, only if the owner asked for is', { owner: { uid: 0, gid: 0 } }, {}, [0, 0, false]],
+    ['nonroot', {}, {}, [65532, 65532, true]],
+    ['the owner that the annotation names', { owner: { uid: 999, gid: 998 } }, { runAsUser: 1000 }, [999, 998, true]],
+    ['root, only if the annotation names it', { owner: { uid: 0, gid: 0 } }, {}, [0, 0, false]],
     ["the pod's own user", {}, { runAsUser: 1000 }, [1000, 65532, true]],
     ["the pod's own user and group", {}, { runAsUser: 1000, runAsGroup: 2000 }, [1000, 2000, true]],
     ['never root because the pod is', {}, { runAsUser: 0, runAsGroup: 0 }, [65532, 65532, true]],
@@ -157,12 +153,12 @@ describe('environment', () => {
   ])('has addresses of the Services where the pod has no cluster DNS: %j', (spec, lacks) => {
     expect(lacksClusterDns({ containers: [], ...spec })).toBe(lacks);
     const env = envOf(inject({}, withSpec(spec)).spec.initContainers[0]);
-    expect(env.AUTOCERT_HOST_ALIASES).toBe(lacks ? 'ca.step.svc=10.0.0.1' : undefined);
+    expect(env.AUTOCERT_HOST_ALIASES).toBe(lacks ? 'autocert.step.svc=10.0.0.1' : undefined);
   });
 
-  test('names every pinned root', () => {
-    const settings = { ...webhookConfig(), fingerprints: ['aa', 'bb'], roots: ['A\n', 'B\n'], hostAliases: '' };
+  test('has every root by which to trust the certificate endpoint', () => {
+    const settings = { ...webhookConfig(), anchors: ['A\n', 'B\n'], hostAliases: '' };
     const patched: Json = applyPatch(sleepPod(), sidecarPatch(settings)(sleepPod(), asked, 'native'));
-    expect(envOf(patched.spec.initContainers[0]).STEP_FINGERPRINT).toBe('aa,bb');
+    expect(envOf(patched.spec.initContainers[0]).AUTOCERT_ROOTS).toBe('A\nB\n');
   });
 });

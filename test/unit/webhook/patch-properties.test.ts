@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { applyPatch } from '../../../runtime/cli/start/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
 import { CERTIFICATE_DIR } from '../../../runtime/contract.ts';
 import { admit } from '../../../runtime/webhook/admission.ts';
 import type { Capabilities } from '../../../runtime/webhook/capabilities.ts';
@@ -70,11 +70,15 @@ const pods = fc
   }));
 const clusters: fc.Arbitrary<Capabilities> = fc.record({ podCertificates: fc.boolean(), nativeSidecars: fc.boolean() });
 
-const settings = { ...webhookConfig(), fingerprints: ['ab'], roots: ['AB'], hostAliases: 'ca=10.0.0.1' };
+const settings = { ...webhookConfig(), anchors: ['AB'], hostAliases: 'autocert.step.svc=10.0.0.1' };
 const sidecar = sidecarPatch(settings);
 
 function inject(pod: object, cluster: Capabilities): Json {
-  const { body } = admit(reviewOf(pod), { config: settings, capabilities: () => cluster, sidecar: () => sidecar });
+  const { body } = admit(reviewOf(pod), {
+    config: () => settings,
+    capabilities: () => cluster,
+    sidecar: () => sidecar,
+  });
   const { allowed, patch } = JSON.parse(body).response;
   expect(allowed).toBe(true);
   return patch === undefined ? pod : applyPatch(pod, JSON.parse(Buffer.from(patch, 'base64').toString()));

@@ -1,151 +1,166 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { type CertificateAnswer, RENEWALS_CONFIG_MAP } from '../../../runtime/contract.ts';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
-import type { Log } from '../../../runtime/lib/log.ts';
-import { createProvisioner } from '../../../runtime/step-ca/one-time-token.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
-import { type RunningWebhook, startWebhook } from '../../../runtime/webhook/run.ts';
-import { type FakeCa, startFakeCa } from '../../support/fake-ca.ts';
-import { reviewOf, sleepPod, webhookConfig } from '../../support/reviews.ts';
+import { readKeyRequestPem } from '../../../runtime/x509/certificate-request.ts';
+import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
+import { runningPod } from '../../support/pods.ts';
+import { reviewOf, sleepPod } from '../../support/reviews.ts';
+import { PROVISIONERS, provisioner, WebhookWorld } from '../../support/webhook-world.ts';
 
-const PASSWORD = 'the password';
-const dir = mkdtempSync(join(tmpdir(), 'autocert-webhook-'));
-const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} };
-const api = {
-  get: async <T>(path: string): Promise<T> => {
-    if (path === '/version') return { major: '1', minor: '34' } as T;
-    throw apiError(404, 'NotFound', path);
-  },
-  create: async <T>() => ({ status: { authenticated: false } }) as T,
-};
-
-let ca: FakeCa;
-let webhook: RunningWebhook;
-let stop: AbortController;
-let agent: https.Agent;
-const PROVISIONERS = '/1.0/provisioners';
-
-beforeAll(async () => {
-  ca = await startFakeCa();
-  ca.routes[PROVISIONERS] = [503, { message: 'starting' }];
-  writeFileSync(join(dir, 'root.crt'), ca.root.certificatePem);
-  writeFileSync(join(dir, 'password'), `${PASSWORD}\n`);
-  stop = new AbortController();
-  agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
-  const config = webhookConfig({
-    caUrl: ca.url,
-    rootFile: join(dir, 'root.crt'),
-    provisionerPasswordFile: join(dir, 'password'),
-    autocertUrl: 'https://localhost',
-    servingNames: ['localhost'],
-    port: 0,
-  });
-  webhook = await startWebhook({ config, api, log: quiet, signal: stop.signal, host: '127.0.0.1', lingerMs: 2_000 });
-});
-
-afterAll(async () => {
-  stop.abort();
-  agent.destroy();
-  await webhook.stopped;
-  await ca[Symbol.asyncDispose]();
-  rmSync(dir, { recursive: true });
-});
-
-interface Reply {
-  readonly status: number;
-  readonly body: string;
-  readonly serial: string;
-  readonly localPort: number | undefined;
-}
-
-function call(path: string, options: https.RequestOptions & { body?: unknown } = {}): Promise<Reply> {
-  const { body, ...rest } = options;
-  return new Promise((resolve, reject) => {
-    const request = https.request({
-      host: 'localhost',
-      port: webhook.port,
-      path,
-      ...(body !== undefined && { method: 'POST', headers: { 'content-type': 'application/json' } }),
-      ...rest,
+describe('readiness', () => {
+  test('while the CA is away it lives, is not ready, and says what it waits for; then it is ready by itself', async () => {
+    await using world = await WebhookWorld.start(({ ca }) => {
+      ca.routes[PROVISIONERS] = [503, { message: 'starting' }];
     });
-    request.on('error', reject).on('response', (response) => {
-      const { serialNumber } = (response.socket as TLSSocket).getPeerCertificate();
-      const { localPort } = response.socket;
-      let text = '';
-      response.on('data', (chunk) => {
-        text += chunk;
+    expect((await world.probe('/healthz')).status).toBe(200);
+    const reply = await world.until('/readyz', ({ body }) => body.includes('starting'));
+    expect(reply.status).toBe(503);
+    expect(reply.body).toMatch(/^waiting for the root certificate: https:.*provisioners answered 503: starting/);
+    // Nobody trusts the placeholder, on either port.
+    for (const port of [world.webhook.port, world.webhook.certificatePort]) {
+      await expect(world.call('/healthz', { port })).rejects.toThrow(/self-signed certificate/);
+    }
+    world.ca.routes[PROVISIONERS] = [200, { provisioners: [provisioner] }];
+    await world.until('/readyz', ({ status }) => status === 200);
+    for (const port of [world.webhook.port, world.webhook.certificatePort]) {
+      await expect(world.call('/nowhere', { port })).resolves.toMatchObject({ status: 404 });
+    }
+  });
+
+  test('while the API server is away the same', async () => {
+    await using world = await WebhookWorld.start(({ store }) => {
+      store.failures.set('/version', apiError(503, '', 'etcd is down'));
+    });
+    const reply = await world.until('/readyz', ({ body }) => body.includes('etcd'));
+    expect(reply).toMatchObject({ status: 503, body: 'waiting for the API server: etcd is down\n' });
+    world.store.failures.clear();
+    await world.until('/readyz', ({ status }) => status === 200);
+  });
+
+  test('while the CA refuses its names it says so', async () => {
+    await using world = await WebhookWorld.start(({ ca }) => {
+      ca.routes['/1.0/sign'] = [403, { message: 'localhost is not allowed' }];
+    });
+    const { body } = await world.until('/readyz', (reply) => reply.body.includes('not allowed'));
+    expect(body).toMatch(/^waiting for the CA: no serving certificate: https:.*sign answered 403: localhost is not/);
+  });
+});
+
+describe('the certificate that it serves', () => {
+  test('is replaced for new connections on both ports, while those that are open stay so', async () => {
+    await using world = await WebhookWorld.ready();
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const kept = () => world.call('/healthz', { agent });
+    const before = await kept();
+    world.config = { ...world.config, servingNames: ['localhost', 'autocert.step.svc'] };
+    await world.until('/healthz', ({ serial }) => serial !== before.serial);
+    for (const port of [world.webhook.port, world.webhook.certificatePort]) {
+      expect((await world.call('/nowhere', { port })).serial).not.toBe(before.serial);
+    }
+    expect(await kept()).toMatchObject({ status: 200, serial: before.serial, localPort: before.localPort });
+    agent.destroy();
+  });
+});
+
+describe('a webhook that is ready', () => {
+  let world: WebhookWorld;
+  beforeAll(async () => {
+    world = await WebhookWorld.ready(({ store }) => {
+      store.objects.set(`/api/v1/namespaces/step/configmaps/${RENEWALS_CONFIG_MAP}`, {
+        data: { shop: '2020-01-01T00:00:00Z' },
       });
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: text, serial: serialNumber, localPort }),
-      );
     });
-    request.end(body === undefined ? undefined : JSON.stringify(body));
   });
-}
-const unverified = (path: string) => call(path, { rejectUnauthorized: false, agent: false });
-const verified = (path: string, body?: unknown) =>
-  call(path, { ca: ca.root.certificatePem, agent: false, ...(body !== undefined && { body }) });
+  afterAll(() => world[Symbol.asyncDispose]());
 
-async function until<T>(what: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = await what();
-    if (holds(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+  test('injects what agents need to reach it and to trust it', async () => {
+    const patch = await world.patch();
+    expect(patch).toContain('"restartPolicy":"Always"');
+    expect(patch).toContain('https://localhost:4444');
+    expect(patch).toContain(JSON.stringify(world.ca.root.certificatePem));
+  });
 
-// These tell one story, in this order.
+  test('gives a pod the certificate for its key', async () => {
+    const { csrPem } = await createKeyAndRequest();
+    const { status, body } = await world.certificate('good', csrPem);
+    expect(status).toBe(200);
+    const { certificate, renewal } = JSON.parse(body) as CertificateAnswer;
+    const leaf = new X509Certificate(certificate);
+    expect(leaf.publicKey.equals(readKeyRequestPem(csrPem, 'csr').publicKey)).toBe(true);
+    expect(renewal).toMatchObject({ roots: world.ca.root.certificatePem, anchors: world.ca.root.certificatePem });
+  });
 
-test('while the CA is down the webhook lives, is not ready, and says what it waits for', async () => {
-  expect((await unverified('/healthz')).status).toBe(200);
-  const reply = await until(
-    () => unverified('/readyz'),
-    ({ body }) => body.includes('starting'),
-  );
-  expect(reply.status).toBe(503);
-  expect(reply.body).toMatch(/^waiting for the CA: https:.*provisioners answered 503: starting/);
-  await expect(verified('/healthz')).rejects.toThrow();
+  test('gives nobody else one', async () => {
+    const { csrPem } = await createKeyAndRequest();
+    expect((await world.certificate('bad', csrPem)).status).toBe(401);
+    expect((await world.certificate('good', 'no request')).status).toBe(400);
+  });
+
+  test('tells agents how to renew, and what is to be replaced', async () => {
+    const { status, body } = await world.call('/renewal-info?namespace=shop', { port: world.webhook.certificatePort });
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({
+      roots: world.ca.root.certificatePem,
+      replace: { issuedBefore: '2020-01-01T00:00:00.000Z' },
+    });
+  });
+
+  test('shows agents nothing of what is for the API server and Prometheus, and the other way round', async () => {
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      expect((await world.call(path)).status).toBe(200);
+      expect((await world.call(path, { port: world.webhook.certificatePort })).status).toBe(404);
+    }
+    expect((await world.call('/mutate', { body: {}, port: world.webhook.certificatePort })).status).toBe(404);
+    expect((await world.call('/certificate', { body: {} })).status).toBe(404);
+    expect((await world.call('/renewal-info?namespace=shop')).status).toBe(404);
+  });
+
+  test('shows Prometheus what happens on both ports, and when its certificate expires', async () => {
+    const { csrPem } = await createKeyAndRequest();
+    await world.certificate('bad', csrPem);
+    await world.patch();
+    const { body } = await world.call('/metrics');
+    expect(body).toMatch(/^autocert_serving_certificate_not_after_seconds \d{10}$/m);
+    expect(body).toMatch(/^autocert_certificate_requests_total\{result="UNAUTHENTICATED"\} [1-9]/m);
+    expect(body).toMatch(/^autocert_admissions_total\{result="injected"\} [1-9]/m);
+  });
 });
 
-test('when the CA comes up it is ready, with a certificate of the CA, without a restart', async () => {
-  ca.leaf = { notAfter: new Date(Date.now() + 4_000) };
-  ca.routes[PROVISIONERS] = [200, { provisioners: [await createProvisioner('autocert', new Secret(PASSWORD))] }];
-  await until(
-    () => unverified('/readyz'),
-    ({ status }) => status === 200,
-  );
-  expect((await verified('/readyz')).status).toBe(200);
-});
-
-test('a renewed certificate is served to new connections, while those that are open stay so', async () => {
-  const kept = () => call('/healthz', { ca: ca.root.certificatePem, agent });
-  const before = await kept();
-  ca.leaf = {};
-  const after = await until(
-    () => verified('/healthz'),
-    ({ serial }) => serial !== before.serial,
-  );
-  expect(after.status).toBe(200);
-  expect(await kept()).toEqual(before);
-});
-
-test('it answers admissions and token requests', async () => {
-  const reply = await verified('/mutate', reviewOf(sleepPod()));
-  const { response } = JSON.parse(reply.body);
-  const patch = Buffer.from(response.patch, 'base64').toString();
-  expect(patch).toContain(ca.fingerprint);
-  expect(patch).toContain('"restartPolicy":"Always"');
-  expect((await verified('/token', {})).status).toBe(401);
-  expect((await verified('/metrics')).body).toMatch(/autocert_serving_certificate_not_after_seconds \d{10}/);
+test('a configuration that changes is followed: the policy of names, and what agents are told', async () => {
+  await using world = await WebhookWorld.ready(({ store }) => {
+    store.objects.set('/api/v1/namespaces/shop/pods/web-0', runningPod({ name: 'www.example.com' }));
+  });
+  const { csrPem } = await createKeyAndRequest();
+  expect((await world.certificate('good', csrPem)).status).toBe(403);
+  // The pod's owner is told why.
+  expect(world.events).toMatchObject([
+    {
+      involvedObject: { name: 'web-0', uid: 'uid-1' },
+      reason: 'NotAllowed',
+      message: expect.stringMatching(/www\.example/),
+    },
+  ]);
+  const namespaces = { shop: { allowedNames: ['*.example.com'] } };
+  const agent = { ...world.config.agent, image: 'autocert:9.9.9' };
+  world.config = { ...world.config, namespaces, agent };
+  expect((await world.certificate('good', csrPem)).status).toBe(200);
+  expect(await world.patch()).toContain('autocert:9.9.9');
 });
 
 test('when it is told to stop it is not ready at once, still answers for a while, then closes', async () => {
-  stop.abort();
-  expect(await verified('/readyz')).toMatchObject({ status: 503, body: 'stopping\n' });
-  expect((await verified('/mutate', reviewOf(sleepPod()))).status).toBe(200);
-  await webhook.stopped;
-  await expect(verified('/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  await using world = await WebhookWorld.ready();
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+  const kept = await world.call('/healthz', { agent });
+  expect(kept.headers.connection).toBe('keep-alive');
+  const stopped = world.stop();
+  expect(await world.call('/readyz')).toMatchObject({ status: 503, body: 'stopping\n' });
+  // The answer on a kept connection says that it is the last one there.
+  expect((await world.call('/healthz', { agent })).headers.connection).toBe('close');
+  expect((await world.call('/mutate', { body: reviewOf(sleepPod()) })).status).toBe(200);
+  await stopped;
+  for (const port of [world.webhook.port, world.webhook.certificatePort]) {
+    await expect(world.call('/healthz', { port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  }
+  agent.destroy();
 });

@@ -1,134 +1,224 @@
-import { X509Certificate } from 'node:crypto';
-import { validityOf } from '../../../runtime/x509/certificate.ts';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
-import type { Log } from '../../../runtime/lib/log.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
-import { placeholderCertificate } from '../../../runtime/webhook/placeholder-certificate.ts';
-import {
-  keepServing,
-  obtainServing,
-  type ServingPorts,
-  type ServingState,
-} from '../../../runtime/webhook/serving-certificate.ts';
-import { keyOfRequest } from '../../support/fake-ca.ts';
-import { hierarchy, issue } from '../../support/tiny-ca.ts';
+import { placeholderCertificate, type ServingPair } from '../../../runtime/webhook/placeholder-certificate.ts';
+import { ServingCertificate } from '../../../runtime/webhook/serving-certificate.ts';
+import { type Validity, validityOf } from '../../../runtime/x509/certificate.ts';
+import { keptLog } from '../../support/logs.ts';
+import { MemoryCa } from '../../support/memory-ca.ts';
+import { issue } from '../../support/tiny-ca.ts';
 
-const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} };
-const { root, intermediate } = hierarchy();
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
-/** Runs the loop on a clock of its own until it has slept so many times; each `sleep` moves the clock. */
-async function loop(steps: number, obtain: (now: Date, turn: number) => string) {
-  const stop = new AbortController();
-  const state: ServingState = {};
-  const slept: number[] = [];
-  const installed: string[] = [];
-  let now = Date.UTC(2030, 0, 1);
-  let turn = 0;
-  const ports: ServingPorts = {
-    obtain: async () => ({ certificatePem: obtain(new Date(now), turn++), keyPem: new Secret('key') }),
-    install: ({ certificatePem }) => void installed.push(certificatePem),
-    now: () => new Date(now),
+/** The webhook with a CA, on a clock of its own; the CA's own clock is right. */
+class World {
+  /** The webhook's clock, ahead of the CA's by `ahead`. */
+  time = Math.floor(Date.now() / SECOND) * SECOND;
+  ahead = 0;
+  names: readonly string[] = ['autocert.step.svc', 'autocert.step'];
+  readonly ca = new MemoryCa(() => new Date(this.time));
+  readonly log = keptLog();
+  readonly installed: { pair: ServingPair; validity: Validity }[] = [];
+  readonly #now = () => new Date(this.time + this.ahead);
+  readonly issuer = this.ca.issuer({ now: this.#now, monotonic: () => this.time });
+  readonly serving = new ServingCertificate({
+    issuer: this.issuer,
+    names: () => this.names,
+    install: (pair, validity) => void this.installed.push({ pair, validity }),
+    now: this.#now,
     random: () => 0.5,
-    sleep: async (ms) => {
-      slept.push(ms);
-      now += ms;
-      if (slept.length >= steps) stop.abort();
-    },
-    log: quiet,
-  };
-  await keepServing(ports, state, stop.signal);
-  return { slept, installed, state };
-}
-const leafFor = (now: Date, hours: number) =>
-  issue('autocert', {
-    notBefore: new Date(+now - 60_000),
-    notAfter: new Date(+now + hours * 3_600_000),
-    issuer: intermediate,
-  }).certificatePem;
+    log: this.log,
+  });
 
-describe('keepServing', () => {
-  test('renews at two thirds of the life, each time anew', async () => {
-    const { slept, installed } = await loop(3, (now) => leafFor(now, 24));
-    expect(new Set(installed).size).toBe(3);
-    for (const ms of slept) {
-      expect(ms).toBeGreaterThan(14 * 3_600_000);
-      expect(ms).toBeLessThanOrEqual(16 * 3_600_000);
+  /** A world whose CA has been reached, and gives certificates for `lifetime`. */
+  static async with(lifetime = DAY): Promise<World> {
+    const world = new World();
+    world.ca.defaultLifetime = lifetime;
+    await world.issuer.refresh();
+    return world;
+  }
+
+  /** Keeps the certificate every so often for a while, with a look at the CA between, as the program does. */
+  async pass(ms: number, every = SECOND): Promise<void> {
+    for (const end = this.time + ms; this.time < end; this.time += every) {
+      await this.issuer.probe().catch(() => {});
+      await this.serving.keep().catch(() => {});
     }
+  }
+
+  get signed(): number {
+    return this.ca.signatures.length;
+  }
+}
+
+describe('the first certificate', () => {
+  test('is for all names, has a key of its own, and leads to the root', async () => {
+    const world = await World.with();
+    expect(world.serving.isValid).toBe(false);
+    await world.serving.keep();
+    expect(world.serving.isValid).toBe(true);
+    const { certificatePem, keyPem } = world.installed[0]?.pair ?? placeholderCertificate(new Date());
+    const leaf = new X509Certificate(certificatePem);
+    expect(leaf.subject).toBe('CN=autocert.step.svc');
+    expect(leaf.subjectAltName).toBe('DNS:autocert.step.svc, DNS:autocert.step');
+    expect(leaf.checkPrivateKey(createPrivateKey(keyPem.reveal()))).toBe(true);
+    expect(certificatePem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(String(keyPem)).toBe('[redacted]');
+    // The CA's own default: the provisioner's, which the webhook does not choose.
+    expect(world.ca.signatures).toEqual([{ commonName: 'autocert.step.svc', sans: world.names }]);
   });
 
-  test('keeps trying while the CA is down, and says why', async () => {
-    const { slept, installed, state } = await loop(20, () => {
-      throw new AutocertError('UNAVAILABLE', 'no answer from https://ca');
-    });
-    expect(installed).toEqual([]);
-    expect(state).toEqual({ problem: 'no answer from https://ca' });
-    expect(slept[0]).toBeLessThan(1000);
-    expect(Math.max(...slept)).toBeLessThanOrEqual(30_000);
+  test('has the first name that is short enough as its common name', async () => {
+    const world = await World.with();
+    const long = `${'a'.repeat(60)}.step.svc`;
+    world.names = [long, 'autocert.step.svc'];
+    await world.serving.keep();
+    expect(world.ca.signatures).toEqual([{ commonName: 'autocert.step.svc', sans: world.names }]);
+    world.names = [long];
+    await world.serving.keep();
+    expect(new X509Certificate(world.installed[1]?.pair.certificatePem ?? '').subjectAltName).toBe(`DNS:${long}`);
   });
 
-  test('keeps the certificate in hand when a renewal fails, and forgets the problem when one works', async () => {
-    const failing = await loop(2, (now, turn) => {
-      if (turn > 0) throw new AutocertError('UNAVAILABLE', 'down');
-      return leafFor(now, 24);
+  test('is not asked for while the CA is away; then it is, at once', async () => {
+    const world = new World();
+    await expect(world.serving.keep()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'the CA has not been asked yet',
     });
-    expect(failing.installed).toHaveLength(1);
-    expect(failing.state).toMatchObject({ problem: 'down', validity: expect.anything() });
-    const recovered = await loop(3, (now, turn) => {
-      if (turn === 1) throw new AutocertError('UNAVAILABLE', 'down');
-      return leafFor(now, 24);
-    });
-    expect(recovered.installed).toHaveLength(2);
-    expect(recovered.state).not.toHaveProperty('problem');
-  });
-
-  test('what is no certificate is not taken into use', async () => {
-    const { installed, state } = await loop(1, () => 'nonsense');
-    expect(installed).toEqual([]);
-    expect(state.problem).toMatch(/not a PEM certificate/);
+    world.ca.failure = new AutocertError('UNAVAILABLE', 'connection refused');
+    await world.pass(MINUTE);
+    expect(world.serving.isValid).toBe(false);
+    world.ca.failure = undefined;
+    await world.pass(SECOND);
+    expect(world.serving.isValid).toBe(true);
+    expect(world.signed).toBe(1);
   });
 });
 
-describe('obtainServing', () => {
-  const names = ['autocert.step.svc', 'autocert.step'];
-  const issuer = (minted: unknown[]) => ({
-    rootFingerprint: 'ab',
-    signer: {
-      mint: async (options: unknown) => {
-        minted.push(options);
-        return new Secret('one.time.token');
-      },
-    },
+describe('its renewal', () => {
+  test('comes between a half and two thirds of its life, each time with another key', async () => {
+    const world = await World.with(DAY);
+    await world.pass(12 * HOUR, MINUTE);
+    expect(world.signed).toBe(1);
+    await world.pass(4 * HOUR, MINUTE);
+    expect(world.signed).toBe(2);
+    await world.pass(2 * DAY, MINUTE);
+    expect(world.signed).toBe(5);
+    expect(new Set(world.installed.map(({ pair }) => pair.keyPem.reveal())).size).toBe(5);
   });
-  const ca = (trusted: string, signed: (csr: string) => string) => ({
-    url: 'https://ca.step.svc',
-    roots: [trusted],
-    sign: async ({ csrPem }: { csrPem: string }) => {
-      const certificatePem = signed(csrPem);
-      return { certificatePem, chainPem: [certificatePem, intermediate.certificatePem] };
-    },
-  });
-  const sign = (csr: string) =>
-    issue('autocert', { issuer: intermediate, names, publicKey: keyOfRequest(csr) }).certificatePem;
 
-  test('asks for all names by a token bound to the request, and gets a pair that fits', async () => {
-    const minted: unknown[] = [];
-    const pair = await obtainServing(ca(root.certificatePem, sign), issuer(minted), names);
-    expect(minted).toEqual([
-      {
-        subject: 'autocert.step.svc',
-        sans: names,
-        caUrl: 'https://ca.step.svc',
-        rootFingerprint: 'ab',
-        csrFingerprint: expect.stringMatching(/^[\w-]{43}$/),
-      },
+  test('of 90 days costs one certificate, not hundreds: no timer of that length is set', async () => {
+    const world = await World.with(90 * DAY);
+    await world.pass(HOUR);
+    await world.pass(44 * DAY, HOUR);
+    expect(world.signed).toBe(1);
+    await world.pass(30 * DAY, HOUR);
+    expect(world.signed).toBe(2);
+  });
+
+  test('that fails leaves the one in hand in use; the next try renews it', async () => {
+    const world = await World.with(HOUR);
+    await world.pass(SECOND);
+    world.ca.failure = new AutocertError('UNAVAILABLE', 'connection refused');
+    await world.pass(50 * MINUTE);
+    expect(world.installed).toHaveLength(1);
+    expect(world.serving.isValid).toBe(true);
+    await world.pass(20 * MINUTE);
+    expect(world.serving.isValid).toBe(false);
+    world.ca.failure = undefined;
+    await world.pass(SECOND);
+    expect(world.serving.isValid).toBe(true);
+    expect(world.signed).toBe(2);
+  });
+
+  test('comes at once where the names have changed', async () => {
+    const world = await World.with();
+    await world.pass(SECOND);
+    world.names = ['autocert.step.svc', 'autocert.step.svc.cluster.local'];
+    await world.pass(MINUTE);
+    expect(world.ca.signatures.map(({ sans }) => sans)).toEqual([['autocert.step.svc', 'autocert.step'], world.names]);
+  });
+
+  test('is tried again where it has failed for the new names, with the old ones in use', async () => {
+    const world = await World.with();
+    await world.pass(SECOND);
+    world.names = ['autocert.example.com'];
+    world.ca.refusal = new AutocertError('CA_REJECTED', 'the CA answered 403: name not allowed', { status: 403 });
+    await world.pass(5 * SECOND);
+    expect(world.serving.isValid).toBe(true);
+    world.ca.refusal = undefined;
+    await world.pass(2 * SECOND);
+    expect(world.ca.signatures.at(-1)?.sans).toEqual(world.names);
+  });
+});
+
+describe('a wrong clock', () => {
+  /** Certificates signed in a day with the webhook's clock so far ahead. */
+  async function signedInADay(lifetime: number, ahead: number): Promise<number> {
+    const world = await World.with(lifetime);
+    world.ahead = ahead;
+    await world.pass(DAY, 10 * SECOND);
+    return world.signed;
+  }
+
+  test.each([
+    ['ahead by less than the lifetime', 17 * HOUR],
+    ['ahead by more than the lifetime, so that no certificate can be used,', 30 * HOUR],
+    ['ahead by years', 10 * 365 * DAY],
+    ['two hours behind', -2 * HOUR],
+  ])('%s costs no more than a certificate an hour', async (_title, ahead) => {
+    const signed = await signedInADay(DAY, ahead);
+    // It doubles its pauses at first, from a second to an hour.
+    expect(signed).toBeLessThanOrEqual(24 + 13);
+  });
+
+  test('costs a twentieth of a short lifetime each', async () => {
+    expect(await signedInADay(2 * HOUR, 1.8 * HOUR)).toBeLessThanOrEqual(DAY / (6 * MINUTE) + 1);
+  });
+
+  test('that is set right is noticed at once', async () => {
+    const world = await World.with(DAY);
+    world.ahead = 30 * HOUR;
+    await world.pass(DAY, MINUTE);
+    expect(world.serving.isValid).toBe(false);
+    world.ahead = 0;
+    await world.pass(2 * SECOND);
+    expect(world.serving.isValid).toBe(true);
+  });
+
+  test('that jumps ahead beyond the expiry of the one in hand has it replaced', async () => {
+    const world = await World.with(DAY);
+    await world.pass(SECOND);
+    world.time += 2 * DAY;
+    await world.pass(SECOND);
+    expect(world.serving.isValid).toBe(true);
+    expect(world.signed).toBe(2);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('is said once, and known until it works', async () => {
+    const world = await World.with();
+    world.ca.refusal = new AutocertError('CA_REJECTED', 'the CA answered 403: name not allowed', { status: 403 });
+    await world.pass(MINUTE);
+    expect(world.serving.problem).toBe('the CA answered 403: name not allowed');
+    expect(world.log.lines).toEqual([
+      { level: 'warn', message: 'no serving certificate', fields: { reason: 'the CA answered 403: name not allowed' } },
     ]);
-    expect(pair.certificatePem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
-    expect(String(pair.keyPem)).toBe('[redacted]');
+    world.ca.refusal = undefined;
+    await world.pass(SECOND);
+    expect(world.serving.problem).toBeUndefined();
+    expect(world.log.lines.at(-1)).toMatchObject({ level: 'info', message: 'serving certificate obtained' });
   });
 
-  test('refuses a chain that does not lead to the pinned root', async () => {
-    const other = hierarchy().root.certificatePem;
-    await expect(obtainServing(ca(other, sign), issuer([]), names)).rejects.toMatchObject({ code: 'UNTRUSTED' });
+  test('a chain that leads to another root is not taken into use', async () => {
+    const world = await World.with();
+    world.ca.leaf = { issuer: issue('Another Root', { ca: true }) };
+    await world.pass(10 * SECOND);
+    expect(world.installed).toEqual([]);
+    expect(world.serving.problem).toMatch(/does not verify/);
   });
 });
 

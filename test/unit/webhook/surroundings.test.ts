@@ -1,12 +1,10 @@
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
-import type { Log } from '../../../runtime/lib/log.ts';
 import { findCapabilities } from '../../../runtime/webhook/capabilities.ts';
-import { repeat } from '../../../runtime/webhook/repeat.ts';
 import { ServiceAddresses } from '../../../runtime/webhook/service-addresses.ts';
+import { keptLog } from '../../support/logs.ts';
 
-const warnings: object[] = [];
-const log: Log = { info: () => {}, warn: (fields) => void warnings.push(fields), error: () => {} };
-beforeEach(() => warnings.splice(0));
+const log = keptLog();
+beforeEach(() => log.lines.splice(0));
 
 describe('capabilities', () => {
   const ask = (minor: string, resources: readonly string[] | undefined, major = '1') =>
@@ -42,46 +40,49 @@ describe('capabilities', () => {
 
 describe('addresses of Services', () => {
   const urls = ['https://ca.step.svc', 'https://autocert.step.svc:8443/', 'https://10.0.0.9', 'https://[::1]:4443'];
+  const addressesOf = (...hosts: string[]) => new ServiceAddresses(() => hosts);
 
   test('are those of the hosts in the URLs that are not addresses already', async () => {
-    const addresses = new ServiceAddresses(urls);
+    const addresses = addressesOf(...urls);
     await addresses.refresh(async (host) => (host.startsWith('ca') ? '10.0.0.1' : 'fd00::2'), log);
     expect(addresses.aliases).toBe('ca.step.svc=10.0.0.1,autocert.step.svc=fd00::2');
   });
 
   test('that are not known are left out, with a warning', async () => {
-    const addresses = new ServiceAddresses(urls);
+    const addresses = addressesOf(...urls);
     const resolve = async (host: string) => {
       if (host.startsWith('ca')) throw new Error('ENOTFOUND');
       return '10.0.0.2';
     };
     await addresses.refresh(resolve, log);
     expect(addresses.aliases).toBe('autocert.step.svc=10.0.0.2');
-    expect(warnings).toEqual([{ host: 'ca.step.svc', reason: 'ENOTFOUND' }]);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { host: 'ca.step.svc', reason: 'ENOTFOUND' } }]);
   });
 
   test('stay as they were while DNS fails', async () => {
-    const addresses = new ServiceAddresses(['https://ca.step.svc']);
+    const addresses = addressesOf('https://ca.step.svc');
     await addresses.refresh(async () => '10.0.0.1', log);
     await addresses.refresh(async () => {
       throw new Error('SERVFAIL');
     }, log);
     expect(addresses.aliases).toBe('ca.step.svc=10.0.0.1');
-    expect(warnings).toEqual([]);
+    expect(log.lines).toEqual([]);
   });
-});
 
-test('a repeated task outlives its failures, tells its outcome, and ends with the signal', async () => {
-  const stop = new AbortController();
-  const outcomes: (string | undefined)[] = [];
-  let runs = 0;
-  const task = async () => {
-    runs += 1;
-    if (runs === 1) throw new Error('not yet');
-    if (runs === 3) stop.abort();
-  };
-  const onOutcome = (problem: string | undefined) => void outcomes.push(problem);
-  await repeat(task, { what: 'task', everyMs: 1, log, signal: stop.signal, onOutcome });
-  expect(outcomes).toEqual(['not yet', undefined, undefined]);
-  expect(warnings).toMatchObject([{ reason: 'not yet' }]);
+  test('follow the configuration: a host that is no longer in it is forgotten', async () => {
+    const hosts = ['https://autocert.step.svc:4444'];
+    const addresses = new ServiceAddresses(() => hosts);
+    const resolve = async (host: string) => (host === 'autocert.step.svc' ? '10.0.0.1' : '10.0.0.2');
+    await addresses.refresh(resolve, log);
+    hosts.splice(0, 1, 'https://autocert.example.com');
+    await addresses.refresh(resolve, log);
+    expect(addresses.aliases).toBe('autocert.example.com=10.0.0.2');
+  });
+
+  test('that change are followed', async () => {
+    const addresses = addressesOf('https://autocert.step.svc');
+    await addresses.refresh(async () => '10.0.0.1', log);
+    await addresses.refresh(async () => '10.0.0.2', log);
+    expect(addresses.aliases).toBe('autocert.step.svc=10.0.0.2');
+  });
 });

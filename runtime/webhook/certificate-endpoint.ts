@@ -1,0 +1,188 @@
+/**
+ * The certificate endpoint: a pod shows its service-account token and a key request, and gets a certificate for exactly
+ * what its annotations ask for and the policy allows. Who asks is proven by the API server (TokenReview), what the pod
+ * may have is read from the live pod and judged, at issuance and at each renewal alike. Nothing is stored.
+ * @module
+ */
+import type { V1TokenReview } from '@kubernetes/client-node';
+import {
+  AttestationToken,
+  type CertificateAnswer,
+  type CertificateRequestBody,
+  type PolicyConfig,
+  type RenewalInfo,
+} from '../contract.ts';
+import type { KubernetesApi } from '../kubernetes/client.ts';
+import { namespaceLabels, readPod } from '../kubernetes/cluster-state.ts';
+import { AutocertError, type ErrorCode } from '../lib/errors.ts';
+import type { Secret } from '../lib/secret.ts';
+import { isRecord } from '../lib/validator.ts';
+import { type Claim, judge } from '../policy/judgement.ts';
+import type { Issuer, Outage } from '../step-ca/issuer.ts';
+import { readKeyRequestPem } from '../x509/certificate-request.ts';
+import { Allowance, Pacer } from './pacer.ts';
+
+/** What the endpoint needs of the world. */
+export interface CertificatePorts {
+  readonly api: Pick<KubernetesApi, 'get' | 'create'>;
+  readonly issuer: Pick<Issuer, 'issue' | 'outage'>;
+  readonly renewal: { readonly for: (namespace: string) => RenewalInfo; readonly issued: () => void };
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number;
+  /** In [0, 1). @default Math.random */
+  readonly random?: () => number;
+}
+
+/** What was issued, and for whom. */
+export interface Issuance {
+  readonly answer: CertificateAnswer;
+  readonly names: readonly string[];
+  readonly serial: string;
+  readonly notAfter: Date;
+}
+
+/** Answers one request; `onClaim` learns which pod asks as soon as that is proven. */
+export type CertificateEndpoint = (
+  attestation: Secret,
+  body: unknown,
+  onClaim?: (claim: Claim) => void,
+) => Promise<Issuance>;
+
+/** The endpoint, and when those are to come back whom it cannot serve. */
+export interface CertificateService {
+  readonly issue: CertificateEndpoint;
+  /** Milliseconds for `Retry-After`; `starting`: the pod's start waits for it. */
+  readonly comeBackAfter: (starting: boolean) => number;
+}
+
+/** Longest service-account token. */
+const MAX_TOKEN = 8192;
+
+const POD_NAME = 'authentication.kubernetes.io/pod-name';
+const POD_UID = 'authentication.kubernetes.io/pod-uid';
+
+/** Refusals; every other error is ours or the CA's, and passes. */
+const REFUSALS: readonly ErrorCode[] = ['INVALID_INPUT', 'UNAUTHENTICATED', 'GONE', 'FORBIDDEN', 'CA_REJECTED'];
+
+/** How long those whom the CA's outage keeps waiting are sent away for, at least. */
+const STARTING_MS = { first: 1_000, longest: 20_000 } as const;
+const RENEWING_MS = { first: 5_000, longest: 200_000 } as const;
+/**
+ * During an outage of the CA this many pods that wait for their first certificate are looked up all the same: whether
+ * they are gone. Kubelet cannot end a pod while its hook waits, and nobody else tells the agent.
+ */
+const LOOKUPS_IN_OUTAGE = { perSecond: 0.5, burst: 10 } as const;
+
+/**
+ * Makes the endpoint. It throws AutocertError: `INVALID_INPUT` (the request), `UNAUTHENTICATED` (the attestation),
+ * `GONE` (the pod), `FORBIDDEN` (namespace or names, as things are now), `CA_REJECTED`, `UNAVAILABLE` with the time to
+ * come back (API server or CA).
+ */
+export function createCertificateService(policy: () => PolicyConfig, ports: CertificatePorts): CertificateService {
+  const { api, issuer, renewal, monotonic, random } = ports;
+  const isEnabled = namespaceLabels(api, monotonic);
+  const pacers = { starting: new Pacer(monotonic, random), renewing: new Pacer(monotonic, random) };
+  /** Since when the API server has not answered; absent: it has. */
+  let apiAwaySince: number | undefined;
+  const lookups = new Allowance(monotonic, LOOKUPS_IN_OUTAGE.perSecond, LOOKUPS_IN_OUTAGE.burst);
+
+  const comeBackAfter = (starting: boolean, outage?: Outage) => {
+    const { first, longest } = starting ? STARTING_MS : RENEWING_MS;
+    const since = outage ? monotonic() - outage.since : 0;
+    return pacers[starting ? 'starting' : 'renewing'].comeBackAfter(Math.min(longest, Math.max(first, since / 10)));
+  };
+  const unavailable = (starting: boolean, { reason, ...outage }: Outage, cause?: unknown) =>
+    new AutocertError('UNAVAILABLE', `no certificate can be had now: ${reason}`, {
+      retryAfterMs: comeBackAfter(starting, { reason, ...outage }),
+      cause,
+    });
+
+  const issue: CertificateEndpoint = async (attestation, body, onClaim = () => {}) => {
+    const { csr, starting } = readBody(body);
+    const { outage } = issuer;
+    if (outage && !(starting && lookups.take())) throw unavailable(starting, outage);
+    const request = readKeyRequestPem(csr, 'csr');
+    try {
+      const claim = await review(api, attestation);
+      onClaim(claim);
+      const { namespace, podName } = claim;
+      const labelled = isEnabled(namespace).catch(noAnswer);
+      const [pod, namespaceEnabled] = await Promise.all([readPod(api, namespace, podName).catch(noAnswer), labelled]);
+      apiAwaySince = undefined;
+      const verdict = judge(claim, { pod, namespaceEnabled, policy: policy() });
+      if (verdict.kind === 'refused')
+        throw new AutocertError(verdict.code, verdict.message, { reason: verdict.reason });
+      if (outage) throw unavailable(starting, outage);
+      const { commonName, sans } = verdict.spec;
+      const { lifetimeMs } = verdict;
+      // Before the CA is asked: without roots to hand out a certificate is of no use.
+      const info = renewal.for(namespace);
+      const issued = await issuer.issue({ request, sans, lifetimeMs, ...(commonName !== undefined && { commonName }) });
+      renewal.issued();
+      return {
+        answer: { certificate: issued.chainPem.join(''), renewal: info },
+        names: [...new Set([...(commonName === undefined ? [] : [commonName]), ...sans])],
+        serial: issued.serial,
+        notAfter: issued.validity.notAfter,
+      };
+    } catch (error) {
+      const known = error instanceof AutocertError ? error : undefined;
+      const hasTime = known?.code === 'UNAVAILABLE' && known.retryAfterMs !== undefined;
+      if (hasTime || (known && REFUSALS.includes(known.code))) throw error;
+      if (issuer.outage) throw unavailable(starting, issuer.outage, error);
+      apiAwaySince ??= monotonic();
+      const reason = known?.code === 'UNAVAILABLE' ? known.message : 'an internal error';
+      throw unavailable(starting, { reason, since: apiAwaySince }, error);
+    }
+  };
+  return { issue, comeBackAfter: (starting) => comeBackAfter(starting) };
+}
+
+function readBody(body: unknown): Required<CertificateRequestBody> {
+  if (!isRecord(body)) throw invalid('the body must be an object such as {"csr": "<PEM>"}');
+  const { csr, starting = false } = body as Partial<Record<keyof CertificateRequestBody, unknown>>;
+  if (typeof csr !== 'string') throw invalid('csr must be a string: a certificate request (PKCS#10) in PEM');
+  if (typeof starting !== 'boolean') throw invalid('starting must be true or false');
+  return { csr, starting };
+}
+
+/** Has the API server check the service-account token, and reads from its answer which pod it is bound to. */
+async function review(api: CertificatePorts['api'], attestation: Secret): Promise<Claim> {
+  const token = attestation.reveal();
+  if (token === '' || token.length > MAX_TOKEN) throw unauthenticated('send a service-account token as Bearer');
+  const audience = AttestationToken.audience;
+  const question = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenReview',
+    spec: { token, audiences: [audience] },
+  };
+  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+  const { status } = await api.create<V1TokenReview>(path, question).catch(noAnswer);
+  if (status?.authenticated !== true) {
+    const reason = status?.error?.slice(0, 500) || 'no reason given';
+    throw unauthenticated(`the API server does not accept the service-account token: ${reason}`);
+  }
+  // An API server that knows no audiences answers without any: then the token may be meant for something else.
+  if (!status.audiences?.includes(audience)) throw unauthenticated(`the token is not for the audience ${audience}`);
+  const [, namespace, serviceAccountName] =
+    /^system:serviceaccount:([^:]+):([^:]+)$/.exec(status.user?.username ?? '') ?? [];
+  const podName = status.user?.extra?.[POD_NAME]?.[0];
+  const podUID = status.user?.extra?.[POD_UID]?.[0];
+  if (!namespace || !serviceAccountName || !podName || !podUID) {
+    throw unauthenticated('the token is not bound to a pod; use the one that Autocert projects into the pod');
+  }
+  return { namespace, serviceAccountName, podName, podUID };
+}
+
+/** Whatever the API server refuses to this webhook is no fault of the pod's. */
+function noAnswer(cause: unknown): never {
+  throw new AutocertError('UNAVAILABLE', 'the API server gave no answer', { cause });
+}
+
+function invalid(message: string): AutocertError {
+  return new AutocertError('INVALID_INPUT', message);
+}
+
+function unauthenticated(message: string): AutocertError {
+  return new AutocertError('UNAUTHENTICATED', message);
+}
