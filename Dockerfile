@@ -2,23 +2,17 @@
 ARG NODE_VERSION=24.21.0
 
 FROM node:${NODE_VERSION}-bookworm-slim AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends busybox-static
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npm run build \
- && mkdir -p /out/app /out/usr/local/bin \
- && cp build/agent.cjs build/autocert.cjs /out/app/ \
- && for pair in autocert-agent:agent autocert:autocert step:autocert; do \
-      printf '#!/usr/local/bin/node --use-openssl-ca\nrequire("/app/%s.cjs");\n' "${pair#*:}" > "/out/usr/local/bin/${pair%:*}"; \
-      chmod 0755 "/out/usr/local/bin/${pair%:*}"; \
-    done \
- && cp node_modules/node/bin/node /out/usr/local/bin/node
+RUN npm run image -- --root /out
 
-# Libraries that Node loads, certificates, /tmp and the user 65532: no shell, no package manager.
+# Libraries that Node loads, certificates, /tmp and the user 65532: no package manager, and no shell but the agent's.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out /
-ENV PATH=/usr/local/bin NODE_ENV=production
+ENV PATH=/usr/local/bin:/bin NODE_ENV=production
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/usr/local/bin/autocert"]

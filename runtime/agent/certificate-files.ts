@@ -1,7 +1,7 @@
 /**
  * The three files that an application reads, replaced as one set, the way kubelet replaces a projected volume: each
  * name is a link through `..data`, and `..data` is swapped to a new folder by one rename. A reader sees the old set or
- * the new one, never a key beside another key's certificate.
+ * the new one, never a key beside another key's certificate. Hidden files beside them hold what the agent wants to know.
  *
  * Synchronous on purpose: the volume is memory, and the agent has nothing else to do meanwhile.
  * @module
@@ -10,11 +10,12 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { CertificateFile } from '../contract.ts';
-import { AutocertError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
 import { systemCodeOf } from '../lib/system-code.ts';
+import { readTextFile } from '../lib/text-file.ts';
+import { formatFields, numberOf, readFields } from './fields.ts';
 
-/** Contents of the files. */
+/** A set of files. */
 export interface CertificateSet {
   /** Leaf, then intermediates, PEM. */
   readonly certificate: string;
@@ -22,6 +23,14 @@ export interface CertificateSet {
   readonly key: Secret;
   /** One root or several, PEM. */
   readonly roots: string;
+  /** Hidden: roots by which to trust the certificate endpoint, PEM. */
+  readonly anchors: string;
+  /** Hidden: when the certificate expires, for the shell. */
+  readonly notAfter: Date;
+  /** Hidden: when it was obtained, by this machine's clock. */
+  readonly obtainedAt: Date;
+  /** Hidden: it was requested after everything issued before this time was to be replaced. */
+  readonly replaces?: Date | undefined;
 }
 
 /** The link that is swapped. */
@@ -30,26 +39,47 @@ const DATA = '..data';
 /** Folders of this name hold one set each. */
 const GENERATION = /^\.\.set-/;
 
-const MAX_FILE = 1024 * 1024;
+/** Hidden files of a set. */
+const HIDDEN = { anchors: '.anchors.crt', about: '.about' } as const;
 
-/** Whether a set was ever written: cheap, for those who poll. */
-export function hasCertificateFiles(dir: string): boolean {
-  return fs.existsSync(join(dir, DATA));
-}
+/** What a set of usual size takes, with room to spare: a file system gives each file whole pages. */
+const USUAL_BYTES = 64 * 1024;
 
-/** The current set; `undefined` when a file is missing. All three come from the same set. */
+/** The current set; `undefined` when a file is missing. All come from the same set. */
 export function readCertificateFiles(dir: string): CertificateSet | undefined {
   try {
     const generation = fs.realpathSync(join(dir, DATA));
-    const read = (name: string) => readBounded(join(generation, name));
+    const path = (name: string) => join(generation, name);
+    const files = [...Object.values(CertificateFile), ...Object.values(HIDDEN)];
+    if (!files.every((name) => fs.existsSync(path(name)))) return undefined;
+    const { notAfter, obtainedAt, replaces } = readFields(path(HIDDEN.about));
+    const replacesMs = numberOf(replaces);
     return {
-      certificate: read(CertificateFile.certificate),
-      key: new Secret(read(CertificateFile.key)),
-      roots: read(CertificateFile.root),
+      certificate: readTextFile(path(CertificateFile.certificate)),
+      key: new Secret(readTextFile(path(CertificateFile.key))),
+      roots: readTextFile(path(CertificateFile.root)),
+      anchors: readTextFile(path(HIDDEN.anchors)),
+      notAfter: new Date((numberOf(notAfter) ?? 0) * 1000),
+      obtainedAt: new Date(numberOf(obtainedAt) ?? 0),
+      replaces: replacesMs === undefined ? undefined : new Date(replacesMs),
     };
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error))) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Proves that a set can be written, by writing and removing a file larger than one: a certificate that cannot be stored
+ * is not to be asked for.
+ * @param bytes that the set takes at least
+ */
+export function assertRoomForFiles(dir: string, bytes = 0): void {
+  const file = join(dir, '..room');
+  try {
+    fs.writeFileSync(file, Buffer.alloc(Math.max(USUAL_BYTES, 2 * bytes)), { mode: 0o600 });
+  } finally {
+    fs.rmSync(file, { force: true });
   }
 }
 
@@ -61,13 +91,19 @@ export function readCertificateFiles(dir: string): CertificateSet | undefined {
 export function replaceCertificateFiles(dir: string, set: CertificateSet, mode: number): void {
   const generation = `..set-${Date.now()}-${randomBytes(4).toString('hex')}`;
   const previous = readLink(join(dir, DATA));
-  const contents = {
+  const visible = {
     [CertificateFile.certificate]: set.certificate,
     [CertificateFile.key]: set.key.reveal(),
     [CertificateFile.root]: set.roots,
   };
+  const about = formatFields({
+    notAfter: Math.floor(set.notAfter.getTime() / 1000),
+    obtainedAt: set.obtainedAt.getTime(),
+    replaces: set.replaces?.getTime(),
+  });
   fs.mkdirSync(join(dir, generation));
   try {
+    const contents = { ...visible, [HIDDEN.anchors]: set.anchors, [HIDDEN.about]: about };
     for (const [name, content] of Object.entries(contents)) {
       const path = join(dir, generation, name);
       fs.writeFileSync(path, content, { mode: 0o600, flag: 'wx' });
@@ -75,7 +111,7 @@ export function replaceCertificateFiles(dir: string, set: CertificateSet, mode: 
       fs.chmodSync(path, mode);
     }
     // Before the swap: so the first set, too, appears as a whole.
-    for (const name of Object.keys(contents)) link(dir, `${DATA}/${name}`, name);
+    for (const name of Object.keys(visible)) link(dir, `${DATA}/${name}`, name);
     link(dir, generation, DATA);
   } catch (error) {
     fs.rmSync(join(dir, generation), { recursive: true, force: true });
@@ -102,12 +138,4 @@ function readLink(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function readBounded(path: string): string {
-  const { size } = fs.statSync(path);
-  if (size > MAX_FILE) {
-    throw new AutocertError('INVALID_INPUT', `${path} has ${size} bytes; at most ${MAX_FILE} are read`);
-  }
-  return fs.readFileSync(path, 'utf8');
 }

@@ -1,10 +1,18 @@
 /**
- * The program `autocert-agent`, bundled to `build/agent.cjs`.
+ * The program `autocert-agent-worker`, bundled to `build/agent.cjs`.
  * @module
  */
-import { main } from './agent.ts';
+import { Outcome } from './wake.ts';
+import { main } from './worker.ts';
 
-void main(process.argv.slice(2), process.env).then((code) => {
-  // Ends now: a connection that is still closing must not hold up the stop of the pod.
-  process.exit(code);
+// Node's own exit code for these would say that the state tells how to go on.
+process.once('uncaughtException', (error) => {
+  process.stderr.write(`autocert-agent: ${error.stack}\n`);
+  process.exit(Outcome.unknown);
 });
+
+void main(process.argv.slice(2), process.env).then(
+  // Ends now: a connection that is still closing must not hold it up.
+  (code) => process.exit(code),
+  () => process.exit(Outcome.unknown),
+);

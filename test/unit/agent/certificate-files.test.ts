@@ -4,8 +4,8 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  assertRoomForFiles,
   type CertificateSet,
-  hasCertificateFiles,
   readCertificateFiles,
   replaceCertificateFiles,
 } from '../../../runtime/agent/certificate-files.ts';
@@ -21,25 +21,53 @@ const set = (id: string): CertificateSet => ({
   certificate: `certificate ${id}`,
   key: new Secret(`key ${id}`),
   roots: `roots ${id}`,
+  anchors: `anchors ${id}`,
+  notAfter: new Date('2026-06-02T12:00:00Z'),
+  obtainedAt: new Date('2026-06-01T12:00:00.123Z'),
 });
 const contents = (name: string) => fs.readFileSync(join(dir, name), 'utf8');
 const modeOf = (name: string) => (fs.statSync(join(dir, name)).mode & 0o777).toString(8);
 const generations = () => fs.readdirSync(dir).filter((name) => name.startsWith('..set-'));
 
 test('writes the three files that applications read', () => {
-  expect(hasCertificateFiles(dir)).toBe(false);
   replaceCertificateFiles(dir, set('1'), 0o644);
   expect(['site.crt', 'site.key', 'root.crt'].map(contents)).toEqual(['certificate 1', 'key 1', 'roots 1']);
-  expect(hasCertificateFiles(dir)).toBe(true);
 });
 
 test('reads back what was written; nothing when there is nothing, or a file is missing', () => {
   expect(readCertificateFiles(dir)).toBeUndefined();
   replaceCertificateFiles(dir, set('1'), 0o600);
-  const read = readCertificateFiles(dir);
-  expect([read?.certificate, read?.key.reveal(), read?.roots]).toEqual(['certificate 1', 'key 1', 'roots 1']);
-  fs.rmSync(join(dir, '..data', 'site.key'));
+  expect(readCertificateFiles(dir)).toEqual(set('1'));
+  expect(readCertificateFiles(dir)?.key.reveal()).toBe('key 1');
+  const replacing = { ...set('2'), replaces: new Date('2026-06-01T11:00:00Z') };
+  replaceCertificateFiles(dir, replacing, 0o600);
+  expect(readCertificateFiles(dir)).toEqual(replacing);
+});
+
+test.each(['site.crt', 'site.key', 'root.crt', '.anchors.crt', '.about'])('a set without %s is none', (name) => {
+  replaceCertificateFiles(dir, set('1'), 0o600);
+  fs.rmSync(join(dir, '..data', name));
   expect(readCertificateFiles(dir)).toBeUndefined();
+});
+
+test('the expiry is there for a shell: seconds since 1970', () => {
+  replaceCertificateFiles(dir, set('1'), 0o644);
+  expect(contents('..data/.about').split('\n')).toContain('notAfter=1780401600');
+});
+
+describe('room for a set', () => {
+  test('is proven without leaving anything behind', () => {
+    assertRoomForFiles(dir);
+    expect(fs.readdirSync(dir)).toEqual([]);
+  });
+
+  test.each([
+    ['a folder that is not there', () => join(dir, 'missing')],
+    ['a folder that is none', () => join(dir, 'file')],
+  ])('is not in %s', (_, path) => {
+    fs.writeFileSync(join(dir, 'file'), '');
+    expect(() => assertRoomForFiles(path())).toThrow(/ENOENT|ENOTDIR/);
+  });
 });
 
 test('gives each file the mode that was asked for, whatever the umask', () => {
@@ -98,7 +126,7 @@ test('a folder that is not there is an error, not a set', () => {
 
 test('refuses to read a file of absurd size', () => {
   replaceCertificateFiles(dir, set('x'.repeat(1024 * 1024 + 1)), 0o644);
-  expect(() => readCertificateFiles(dir)).toThrow(/has 1048589 bytes; at most 1048576 are read/);
+  expect(() => readCertificateFiles(dir)).toThrow(/site.crt: larger than 1048576 bytes/);
 });
 
 test('the key does not print', () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Image, writeImages } from '../../../scripts/docker-archive.ts';
-import { baseFiles, folder, link, program, textFile } from '../../../scripts/root-files.ts';
+import { IMAGE_CONFIG, staticBusybox } from '../../../scripts/image.ts';
+import { baseFiles, folder, isStatic, link, program, textFile, writeFiles } from '../../../scripts/root-files.ts';
 import { type TarEntry, tarOf } from '../../../scripts/tar.ts';
 
 interface Listed {
@@ -65,13 +66,13 @@ describe('tar archives', () => {
   });
 });
 
-describe('docker archives', () => {
-  let dir: string;
-  beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'image-'));
-  });
-  afterEach(() => rmSync(dir, { recursive: true }));
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'image-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
 
+describe('docker archives', () => {
   const shared = [textFile('/shared', 'lower layer')];
   const image = (tag: string): Image => ({
     tags: [tag],
@@ -121,6 +122,82 @@ describe('root file systems', () => {
   test('have a program with its libraries, which are files of this machine', () => {
     const [first, ...libraries] = program(process.execPath, '/usr/local/bin/node');
     expect(first).toMatchObject({ path: 'usr/local/bin/node', type: 'file', mode: 0o755 });
+    expect(libraries.map(({ path }) => path)).toContainEqual(expect.stringMatching(/libc\.so\.6$/));
     expect(libraries.every(({ type }) => type === 'file')).toBe(true);
+  });
+
+  test('have a static program alone', () => {
+    // As small as an ELF program can be: a header that names nothing to load.
+    const smallest = Buffer.alloc(128);
+    smallest.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+    writeFileSync(join(dir, 'static'), smallest);
+    expect(program(join(dir, 'static'), '/bin/static')).toHaveLength(1);
+  });
+
+  test('can be written into a folder', () => {
+    writeFiles(dir, [folder('/tmp'), textFile('/bin/tool', 'a tool', 0o755), link('/bin/name', '/bin/tool')]);
+    expect(readFileSync(join(dir, 'bin/tool'), 'utf8')).toBe('a tool');
+    expect(statSync(join(dir, 'bin/tool')).mode & 0o777).toBe(0o755);
+    expect([readlinkSync(join(dir, 'bin/name')), statSync(join(dir, 'tmp')).isDirectory()]).toEqual([
+      '/bin/tool',
+      true,
+    ]);
+  });
+
+  describe('are not made of guesses:', () => {
+    const path = process.env.PATH;
+    afterEach(() => {
+      process.env.PATH = path;
+    });
+    const ldd = (script: string) => {
+      writeFileSync(join(dir, 'ldd'), `#!/bin/sh\n${script}\n`);
+      chmodSync(join(dir, 'ldd'), 0o755);
+      process.env.PATH = `${dir}:${path}`;
+    };
+
+    test.each([
+      ['fails', 'exit 1', /ldd cannot tell which libraries/],
+      ['is missing a library', 'echo "libx.so => not found"', /a library is missing/],
+      ['says nothing', ':', /names no libraries/],
+    ])('an ldd that %s', (_, script, words) => {
+      ldd(script);
+      expect(() => program(process.execPath, '/usr/local/bin/node')).toThrow(words);
+    });
+
+    test('no ldd at all', () => {
+      process.env.PATH = dir;
+      expect(() => program(process.execPath, '/usr/local/bin/node')).toThrow(/ldd is not on PATH/);
+    });
+
+    test('a program of another system', () => {
+      const program = join(dir, 'program');
+      for (const text of ['\u00cf\u00fa\u00ed\u00fe', '#!/bin/sh\n', '']) {
+        writeFileSync(program, text.padEnd(100));
+        expect(() => isStatic(program)).toThrow(/is not a 64-bit ELF program: an image can be made on Linux only/);
+      }
+    });
+
+    test.each([
+      ['missing', undefined, /busybox is not on PATH: .*apt-get install busybox-static/],
+      ['not static', process.execPath, /loads shared libraries: .*apt-get install busybox-static/],
+    ])('a busybox that is %s', (_, file, words) => {
+      if (file === undefined) process.env.PATH = dir;
+      expect(() => (file === undefined ? staticBusybox() : staticBusybox(file))).toThrow(words);
+    });
+  });
+});
+
+describe('the image', () => {
+  test('the Dockerfile says the same of how it runs', () => {
+    const dockerfile = readFileSync(join(import.meta.dirname, '../../../Dockerfile'), 'utf8');
+    const { Entrypoint, Cmd, Env, User, WorkingDir } = IMAGE_CONFIG;
+    const lines = [
+      `ENV ${Env.join(' ')}`,
+      `USER ${User}`,
+      `WORKDIR ${WorkingDir}`,
+      `ENTRYPOINT ${JSON.stringify(Entrypoint)}`,
+      `CMD ${JSON.stringify(Cmd)}`,
+    ];
+    expect(dockerfile.split('\n')).toEqual(expect.arrayContaining(lines));
   });
 });
