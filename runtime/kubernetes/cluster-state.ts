@@ -2,15 +2,12 @@
  * Questions to the API server that several parts ask in the same way.
  * @module
  */
+import type { V1APIResourceList, V1Namespace, V1Pod } from '@kubernetes/client-node';
 import { NAMESPACE_LABEL } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { KubernetesApi } from './client.ts';
 
 type Api = Pick<KubernetesApi, 'get'>;
-
-interface Namespace {
-  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
-}
 
 /** How long a namespace's label is believed, and how many namespaces are remembered. */
 const NAMESPACE_CACHE_MS = 10_000;
@@ -31,9 +28,20 @@ export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
 
 /** Whether the API server has what native delivery needs: pod certificates and trust bundles, generally available. */
 export async function hasPodCertificates(api: Api): Promise<boolean> {
-  const group = await ifFound(api.get<{ resources?: readonly { name?: string }[] }>(CERTIFICATES));
+  const group = await ifFound(api.get<V1APIResourceList>(CERTIFICATES));
   const names = new Set(group?.resources?.map(({ name }) => name));
   return FOR_NATIVE_DELIVERY.every((name) => names.has(name));
+}
+
+/**
+ * The pod as it is now; `undefined`: there is none. No `resourceVersion` is given, so the API server answers from its
+ * store, not from a cache. Times in it are strings.
+ */
+export function readPod(api: Api, namespace: string, name: string): Promise<V1Pod | undefined> {
+  // Names come from requests: never let one become another path.
+  return ifFound(
+    api.get<V1Pod>(`/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`),
+  );
 }
 
 /**
@@ -46,7 +54,7 @@ export function namespaceLabels(api: Api, now: () => number): (namespace: string
     const memory = known.get(namespace);
     if (memory && now() < memory.until) return memory.enabled;
     if (known.size >= MAX_NAMESPACES) known.clear();
-    const enabled = ifFound(api.get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then(
+    const enabled = ifFound(api.get<V1Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then(
       (found) => found?.metadata?.labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value,
     );
     known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, enabled });

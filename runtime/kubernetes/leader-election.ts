@@ -1,28 +1,21 @@
 /**
- * One leader among several replicas, by a `coordination.k8s.io/v1` Lease. The decision is a plain function; the loop
- * around it takes its effects as functions.
+ * One leader among several replicas, by a `coordination.k8s.io/v1` Lease, with the times of client-go. The decision is a
+ * plain function; the loop around it takes its effects as functions.
  *
  * Clocks of two machines are never compared: a replica measures, on its own monotonic clock, how long the Lease has not
- * changed. Writes carry the resource version that was read, so that of two replicas that take it at once one fails.
+ * changed. Writes carry the resource version that was read, so that of two replicas that take it at once one fails. A
+ * leader counts from the start of its last successful write, and gives up before any other may take the Lease, also when
+ * a call hangs.
  * @module
  */
+import type { V1Lease } from '@kubernetes/client-node';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { Sleep } from '../lib/loops.ts';
+import type { AsJson } from './as-json.ts';
 
-/** What this program reads and writes of a Lease. */
-export interface Lease {
-  readonly apiVersion: 'coordination.k8s.io/v1';
-  readonly kind: 'Lease';
-  readonly metadata: { readonly namespace: string; readonly name: string; readonly resourceVersion?: string };
-  readonly spec?: {
-    /** Empty or absent: released. */
-    readonly holderIdentity?: string;
-    readonly leaseDurationSeconds?: number;
-    readonly acquireTime?: string;
-    readonly renewTime?: string;
-    readonly leaseTransitions?: number;
-  };
-}
+/** A Lease. `spec.holderIdentity` empty or absent: it was released. */
+export type Lease = AsJson<V1Lease>;
 
 /** The Lease as last read, and since when (monotonic milliseconds) it has been seen exactly so. */
 export interface Observation {
@@ -36,18 +29,18 @@ export interface Candidate {
   readonly leaseMs: number;
 }
 
-/** Effects of the election. Each call must end by itself (time-out): a hanging one would keep a dead leader in office. */
+/** Effects of the election. A call ends when its signal aborts; one that does not is left behind. */
 export interface ElectionPorts {
   /** `undefined`: there is none yet. */
-  readonly read: () => Promise<Lease | undefined>;
-  readonly create: (lease: Lease) => Promise<void>;
-  /** Fails when the Lease has changed since it was read. */
-  readonly update: (lease: Lease) => Promise<void>;
+  readonly read: (signal: AbortSignal) => Promise<Lease | undefined>;
+  /** Answers with the Lease as it is stored now. */
+  readonly create: (lease: Lease, signal: AbortSignal) => Promise<Lease>;
+  /** Answers with the Lease as it is stored now; fails when it has changed since it was read. */
+  readonly update: (lease: Lease, signal: AbortSignal) => Promise<Lease>;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly wallClock: () => Date;
-  /** Returns early when `signal` aborts; never throws. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly log: Log;
 }
 
@@ -56,12 +49,14 @@ export interface ElectionOptions {
   readonly namespace: string;
   readonly name: string;
   readonly identity: string;
-  /** How long a Lease holds without a sign of life. @default 5000 */
+  /** How long a Lease holds without a sign of life. @default 15000 */
   readonly leaseMs?: number;
-  /** How often the leader renews it and a follower looks at it. @default 1000 */
-  readonly intervalMs?: number;
-  /** How long a leader that cannot renew stays in office; must be shorter than `leaseMs`. @default 3500 */
+  /** How long a leader that cannot renew stays in office; must be shorter than `leaseMs`. @default 10000 */
   readonly deadlineMs?: number;
+  /** How often the leader renews it and a follower looks at it. @default 2000 */
+  readonly intervalMs?: number;
+  /** How long a call may take; less when the deadline is nearer. @default 5000 */
+  readonly callMs?: number;
 }
 
 /** The Lease that `candidate` should write now; `undefined`: another holds it. */
@@ -107,46 +102,115 @@ export async function leadWhenElected(
   lead: (signal: AbortSignal) => Promise<void>,
   stop: AbortSignal,
 ): Promise<void> {
-  const { leaseMs = 5000, intervalMs = 1000, deadlineMs = 3500, identity } = options;
-  let observation: Observation = { lease: undefined, since: ports.now() };
-
-  /** `true`: the Lease is ours; `false`: another's; `undefined`: the question could not be answered. */
-  const claim = async (): Promise<boolean | undefined> => {
-    try {
-      observation = observe(observation, await ports.read(), ports.now());
-      const at = { ...options, now: ports.now(), wallClock: ports.wallClock() };
-      const next = nextLease(observation, { identity, leaseMs }, at);
-      if (!next) return false;
-      await (observation.lease ? ports.update(next) : ports.create(next));
-      return true;
-    } catch (error) {
-      ports.log.warn({ err: messageOf(error), identity }, 'cannot read or write the lease');
-      return undefined;
-    }
-  };
-
-  const serve = async (claimedAt: number): Promise<void> => {
-    ports.log.info({ identity }, 'elected: this replica leads');
-    const office = takeOffice(lead, ports.log);
-    const until = AbortSignal.any([stop, office.ended]);
-    let renewedAt = claimedAt;
-    while (!until.aborted && ports.now() - renewedAt < deadlineMs) {
-      await ports.sleep(intervalMs, until);
-      if (until.aborted) break;
-      const startedAt = ports.now();
-      const held = await claim();
-      if (held === false) break;
-      if (held) renewedAt = startedAt;
-    }
-    await office.leave();
-    ports.log.info({ identity }, 'this replica leads no longer');
-    await release(ports, identity);
-  };
-
+  const { identity, intervalMs = 2000, deadlineMs = 10_000 } = options;
+  const { now, sleep, log } = ports;
+  const claims = new Claims(options, ports);
   while (!stop.aborted) {
-    const claimedAt = ports.now();
-    if (await claim()) await serve(claimedAt);
-    await ports.sleep(intervalMs, stop);
+    const claim = await claims.claim();
+    if (typeof claim === 'object') {
+      log.info({ identity }, 'elected: this replica leads');
+      const office = takeOffice(lead, log);
+      await keepOffice(claim.since, AbortSignal.any([stop, office.ended]));
+      await office.leave();
+      log.info({ identity }, 'this replica leads no longer');
+      await claims.release();
+    }
+    await sleep(intervalMs, stop);
+  }
+
+  /** Renews the Lease until it is lost, or cannot be renewed before the deadline, or `until` aborts. */
+  async function keepOffice(claimedAt: number, until: AbortSignal): Promise<void> {
+    let renewedAt = claimedAt;
+    let startedAt = claimedAt;
+    for (;;) {
+      // From start to start: where calls are slow, two of them still fit before the deadline.
+      await sleep(Math.min(startedAt + intervalMs, renewedAt + deadlineMs) - now(), until);
+      startedAt = now();
+      if (until.aborted || startedAt >= renewedAt + deadlineMs) return;
+      const claim = await claims.claim(renewedAt + deadlineMs);
+      if (claim === 'taken') return;
+      if (claim !== 'unknown') renewedAt = claim.since;
+    }
+  }
+}
+
+/** `since`: when (monotonic milliseconds) the write began by which the Lease is ours. */
+type Claim = { readonly since: number } | 'taken' | 'unknown';
+
+/** Reads and writes the Lease, and remembers it, so that renewing it takes one call. */
+class Claims {
+  readonly #options: ElectionOptions;
+  readonly #ports: ElectionPorts;
+  #observation: Observation;
+  /** Whether the observed Lease is what we wrote last. */
+  #isOurs = false;
+
+  constructor(options: ElectionOptions, ports: ElectionPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#observation = { lease: undefined, since: ports.now() };
+  }
+
+  /** Takes or renews the Lease. `until`: when (monotonic milliseconds) the answer comes too late. */
+  async claim(until = Number.POSITIVE_INFINITY): Promise<Claim> {
+    const { read, create, update, now, wallClock, log } = this.#ports;
+    const { identity, leaseMs = 15_000 } = this.#options;
+    try {
+      if (!this.#isOurs) this.#observe(await this.#call(until, read));
+      const at = { ...this.#options, now: now(), wallClock: wallClock() };
+      const next = nextLease(this.#observation, { identity, leaseMs }, at);
+      if (!next) return 'taken';
+      const write = this.#observation.lease ? update : create;
+      const since = now();
+      this.#observe(await this.#call(until, (signal) => write(next, signal)));
+      this.#isOurs = true;
+      return { since };
+    } catch (error) {
+      // Whatever was written meanwhile: it is read before the next write.
+      this.#isOurs = false;
+      log.warn({ reason: messageOf(error), identity }, 'cannot read or write the lease');
+      return 'unknown';
+    }
+  }
+
+  /** Best effort: without it the next leader only waits for the Lease to run out. */
+  async release(): Promise<void> {
+    const { read, update, wallClock, log } = this.#ports;
+    const { identity } = this.#options;
+    try {
+      const lease = this.#isOurs ? this.#observation.lease : await this.#call(Number.POSITIVE_INFINITY, read);
+      this.#isOurs = false;
+      if (lease?.spec?.holderIdentity !== identity) return;
+      const released = releasedLease(lease, wallClock());
+      await this.#call(Number.POSITIVE_INFINITY, (signal) => update(released, signal));
+    } catch (error) {
+      log.warn({ reason: messageOf(error), identity }, 'lease not released');
+    }
+  }
+
+  /** One call, ended at `until` or when it takes too long. */
+  async #call<T>(until: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { now, sleep } = this.#ports;
+    const ms = Math.min(this.#options.callMs ?? 5000, until - now());
+    const answered = new AbortController();
+    const late = new AbortController();
+    const timeout = new Promise<never>((_, reject) => {
+      late.signal.addEventListener('abort', () => reject(late.signal.reason));
+    });
+    void sleep(ms, answered.signal).then(() => {
+      if (!answered.signal.aborted) late.abort(new Error(`no answer within ${Math.round(ms)} ms`));
+    });
+    try {
+      return await Promise.race([call(late.signal), timeout]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  #observe(lease: Lease | undefined): void {
+    const { lease: before, since } = this.#observation;
+    const same = before?.metadata?.resourceVersion === lease?.metadata?.resourceVersion;
+    this.#observation = { lease, since: same ? since : this.#ports.now() };
   }
 }
 
@@ -161,7 +225,7 @@ function takeOffice(lead: (signal: AbortSignal) => Promise<void>, log: Log): Off
   const term = new AbortController();
   const ended = new AbortController();
   const work = lead(term.signal)
-    .catch((error) => log.error({ err: messageOf(error) }, 'leading failed'))
+    .catch((error) => log.error({ reason: messageOf(error) }, 'leading failed'))
     .finally(() => ended.abort());
   return {
     ended: ended.signal,
@@ -170,21 +234,6 @@ function takeOffice(lead: (signal: AbortSignal) => Promise<void>, log: Log): Off
       return work;
     },
   };
-}
-
-/** Best effort: without it the next leader only waits for the Lease to run out. */
-async function release(ports: ElectionPorts, identity: string): Promise<void> {
-  try {
-    const lease = await ports.read();
-    if (lease?.spec?.holderIdentity === identity) await ports.update(releasedLease(lease, ports.wallClock()));
-  } catch (error) {
-    ports.log.warn({ err: messageOf(error), identity }, 'lease not released');
-  }
-}
-
-function observe(before: Observation, lease: Lease | undefined, now: number): Observation {
-  const same = before.lease?.metadata.resourceVersion === lease?.metadata.resourceVersion;
-  return { lease, since: same ? before.since : now };
 }
 
 function leaseOf(at: { readonly namespace: string; readonly name: string }, lease: Lease | undefined): Lease {

@@ -5,7 +5,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
-import { AutocertError, type ErrorCode } from '../lib/errors.ts';
+import { AutocertError, type ErrorCode, MAX_MESSAGE } from '../lib/errors.ts';
 
 /** Largest answer, and largest object of a watch: a list of some thousand pods fits, a runaway peer does not. */
 const MAX_BYTES = 64 * 2 ** 20;
@@ -99,7 +99,7 @@ export function refusal(status: number, text: string, what: string): AutocertErr
   } catch {
     // Proxies and authenticators in between answer in plain text.
   }
-  const message = (typeof body?.message === 'string' ? body.message : text).slice(0, 1000);
+  const message = typeof body?.message === 'string' ? body.message.slice(0, MAX_MESSAGE) : text.slice(0, 300);
   const reason = typeof body?.reason === 'string' ? body.reason : '';
   return apiError(status, reason, `${what}: the API server answered ${status} ${reason}: ${message}`);
 }

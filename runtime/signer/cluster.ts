@@ -1,12 +1,12 @@
 /**
- * What the signer asks of the API server. These calls, and no others, are what its RBAC allows.
+ * What the signer asks of the API server, besides pods, namespaces and events. These calls, and no others, are what its
+ * RBAC allows.
  * @module
  */
 import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
-import { ifFound } from '../kubernetes/cluster-state.ts';
 import type { KubernetesApi, WatchEventType } from '../kubernetes/client.ts';
-import type { Lease } from '../kubernetes/leader-election.ts';
-import type { LivePod } from './judge-request.ts';
+import { ifFound } from '../kubernetes/cluster-state.ts';
+import type { ElectionPorts, Lease } from '../kubernetes/leader-election.ts';
 import type { PodCertificateRequest, RequestStatus } from './pod-certificate-request.ts';
 import type { ClusterTrustBundle } from './trust-bundle.ts';
 
@@ -16,26 +16,24 @@ const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` } as const;
 const PAGE_SIZE = 500;
 /** The server ends each watch after so long, so that one whose connection died unnoticed is replaced. */
 const WATCH_SECONDS = 240;
-/** A call of the election must not take longer: a leader that cannot renew has to know in time. */
-const LEASE_TIMEOUT_MS = 1500;
 
-interface RequestList {
+interface RequestPage {
   readonly items: readonly PodCertificateRequest[];
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
 }
 
-/** Every request of our signer, whatever its state. */
+/** Gives every request of our signer, whatever its state, page by page; resolves with the version to watch from. */
 export async function listRequests(
   api: KubernetesApi,
-): Promise<{ items: readonly PodCertificateRequest[]; resourceVersion: string }> {
-  const items: PodCertificateRequest[] = [];
+  onPage: (items: readonly PodCertificateRequest[]) => void,
+): Promise<string> {
   let token: string | undefined;
   for (;;) {
     const query = { ...OURS, limit: String(PAGE_SIZE), ...(token && { continue: token }) };
-    const page = await api.request<RequestList>('GET', `${CERTIFICATES}/podcertificaterequests`, { query });
-    items.push(...page.items);
+    const page = await api.request<RequestPage>('GET', `${CERTIFICATES}/podcertificaterequests`, { query });
+    onPage(page.items);
     token = page.metadata.continue;
-    if (!token) return { items, resourceVersion: page.metadata.resourceVersion };
+    if (!token) return page.metadata.resourceVersion;
   }
 }
 
@@ -49,11 +47,6 @@ export function watchRequests(
   const timeoutSeconds = String(WATCH_SECONDS);
   const query = { ...OURS, resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds };
   return api.watch(`${CERTIFICATES}/podcertificaterequests`, query, onEvent, signal);
-}
-
-/** The pod as it is now: no `resourceVersion` is given, so the API server answers from its store, not from a cache. */
-export function readPod(api: KubernetesApi, namespace: string, name: string): Promise<LivePod | undefined> {
-  return ifFound(api.get<LivePod>(`/api/v1/namespaces/${segment(namespace)}/pods/${segment(name)}`));
 }
 
 /**
@@ -78,15 +71,16 @@ export async function applyTrustBundle(api: KubernetesApi, bundle: ClusterTrustB
 }
 
 /** The Lease of the election. */
-export function leaseCalls(api: KubernetesApi, lease: { readonly namespace: string; readonly name: string }) {
+export function leaseCalls(
+  api: KubernetesApi,
+  lease: { readonly namespace: string; readonly name: string },
+): Pick<ElectionPorts, 'read' | 'create' | 'update'> {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${segment(lease.namespace)}/leases`;
-  const call = (method: string, path: string, body?: Lease) =>
-    api.request<Lease>(method, path, { signal: AbortSignal.timeout(LEASE_TIMEOUT_MS), ...(body && { body }) });
   const one = `${collection}/${segment(lease.name)}`;
   return {
-    read: () => ifFound(call('GET', one)),
-    create: async (body: Lease) => void (await call('POST', collection, body)),
-    update: async (body: Lease) => void (await call('PUT', one, body)),
+    read: (signal) => ifFound(api.request<Lease>('GET', one, { signal })),
+    create: (body, signal) => api.request<Lease>('POST', collection, { body, signal }),
+    update: (body, signal) => api.request<Lease>('PUT', one, { body, signal }),
   };
 }
 

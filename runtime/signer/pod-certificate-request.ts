@@ -1,77 +1,109 @@
 /**
- * `PodCertificateRequest` of `certificates.k8s.io/v1`, as far as the signer reads and writes it. Kubelet makes one for
- * each `podCertificate` volume source and again for each renewal; the API server has checked the CSR's signature.
+ * `PodCertificateRequest` of `certificates.k8s.io/v1`, and what is kept of one while the signer works on it. Kubelet
+ * makes one for each `podCertificate` volume source and again for each renewal.
+ *
+ * Kubelet keeps `Denied` and `Failed` for ever, at a renewal too. A request without an answer is deleted by the
+ * controller manager 15 to 20 minutes after its creation (`PCRCleanerController`: 15 minutes, looked at every five), and
+ * kubelet then makes another (`IssuingManager`: it takes one for deleted after 10 to 15 minutes).
  * @module
  */
-import { AutocertError } from '../lib/errors.ts';
-import { readStubRequest, type StubRequest } from './stub-request.ts';
+import type {
+  V1beta1PodCertificateRequest,
+  V1beta1PodCertificateRequestStatus,
+  V1Condition,
+  V1ObjectMeta,
+} from '@kubernetes/client-node';
+import type { AsJson } from '../kubernetes/as-json.ts';
+import { type KeyRequest, readKeyRequest } from '../x509/certificate-request.ts';
 
 /** The API's bounds; see `k8s.io/kubernetes/pkg/apis/certificates/validation`. */
 export const ApiLimit = {
-  /** Shortest lifetime of a leaf. */
-  minLifetimeMs: 3_600_000,
   /** Least distance of `beginRefreshAt` from both ends of the validity. */
   refreshMarginMs: 600_000,
+  /** `notBefore` must be this near to the API server's time when the status is written. */
+  notBeforeToleranceMs: 300_000,
   /** Longest message of a condition. */
   messageLength: 32_768,
 } as const;
 
-/** A condition as the API has it. */
-export interface Condition {
-  readonly type: 'Issued' | 'Denied' | 'Failed';
-  readonly status: 'True';
-  readonly reason: string;
-  readonly message: string;
-  readonly lastTransitionTime: string;
-}
+/** After this time since its creation kubelet is about to give a request up: what still refuses it is said. */
+const NEAR_THE_END_MS = 13 * 60_000;
+/** No request is older: the controller manager deletes it. If it seems so, the clocks disagree. */
+const OLDEST_MS = 20 * 60_000;
 
-/** What the signer writes. */
-export interface RequestStatus {
-  readonly conditions: readonly Condition[];
-  readonly certificateChain?: string;
-  readonly notBefore?: string;
-  readonly notAfter?: string;
-  readonly beginRefreshAt?: string;
-}
-
-/** A request as the API server sends it. */
-export interface PodCertificateRequest {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-  readonly metadata: {
+/** A request as the API server sends it. The types of v1beta1 have all that v1 has. */
+export type PodCertificateRequest = Omit<AsJson<V1beta1PodCertificateRequest>, 'metadata'> & {
+  readonly metadata: AsJson<V1ObjectMeta> & {
     readonly namespace: string;
     readonly name: string;
     readonly uid: string;
-    readonly resourceVersion?: string;
-    readonly creationTimestamp?: string;
   };
-  readonly spec: {
-    readonly signerName: string;
-    readonly podName: string;
-    readonly podUID: string;
-    readonly serviceAccountName: string;
-    readonly nodeName: string;
-    readonly maxExpirationSeconds?: number;
-    /** DER, base64. */
-    readonly stubPKCS10Request?: string;
-    readonly unverifiedUserAnnotations?: Readonly<Record<string, string>>;
-  };
-  readonly status?: { readonly conditions?: readonly { readonly type: string }[] };
+};
+
+/** What the signer writes. */
+export type RequestStatus = AsJson<V1beta1PodCertificateRequestStatus> & {
+  readonly conditions: readonly Condition[];
+};
+
+/** A condition; one of a request is final. */
+export type Condition = AsJson<V1Condition> & { readonly type: 'Issued' | 'Denied' | 'Failed' };
+
+/** The request has its certificate. */
+export interface Issued {
+  readonly kind: 'issued';
+  readonly names: readonly string[];
+  readonly serial: string;
+  readonly notAfter: Date;
 }
 
-/** Whether the request still waits for an answer: a condition of any known type is final. */
+/** Whether the request still waits for an answer. */
 export function isPending(request: PodCertificateRequest): boolean {
   return !request.status?.conditions?.length;
 }
 
-/** Kubelet's CSR. Throws `INVALID_INPUT`. */
-export function csrOf(request: PodCertificateRequest): StubRequest {
-  const { stubPKCS10Request } = request.spec;
-  if (!stubPKCS10Request) {
-    throw new AutocertError(
-      'INVALID_INPUT',
-      'spec.stubPKCS10Request is empty: this signer wants a PKCS#10 request in it',
-    );
+/** Kubelet's CSR, its signature checked. Throws `INVALID_INPUT`. */
+export function csrOf({ spec }: PodCertificateRequest): KeyRequest {
+  return readKeyRequest(Buffer.from(spec.stubPKCS10Request ?? '', 'base64'), 'spec.stubPKCS10Request');
+}
+
+/** A certificate that could not be handed over yet. */
+export interface KeptCertificate {
+  readonly status: RequestStatus;
+  /** What is reported once it is written. */
+  readonly result: Issued;
+  /** `spec.stubPKCS10Request` that it answers. */
+  readonly csr: string;
+  /** Until when (monotonic milliseconds) the API server may take it. */
+  readonly goodUntil: number;
+}
+
+/** A request in work, and what is remembered of it from one attempt to the next. Times are monotonic milliseconds. */
+export class Work {
+  /** As the API server has it now, without `managedFields`. */
+  request: PodCertificateRequest;
+  readonly seenAt: number;
+  /** When kubelet is about to give it up. */
+  readonly nearTheEndAt: number;
+  /** Since when it has been refused, by the policy or by the CA. */
+  refused: { readonly type: 'Denied' | 'Failed'; readonly since: number } | undefined;
+  kept: KeptCertificate | undefined;
+  /** Certificates that were signed for it. */
+  signatures = 0;
+  /** The refusal that was logged last. */
+  logged: string | undefined;
+
+  /** @param isNew the watch has brought it, so it was made just now, whatever the clocks say */
+  constructor(request: PodCertificateRequest, isNew: boolean, at: { readonly monotonic: number; readonly now: Date }) {
+    this.request = slim(request);
+    this.seenAt = at.monotonic;
+    const age = at.now.getTime() - Date.parse(request.metadata.creationTimestamp ?? '');
+    const isPlausible = !isNew && age >= 0 && age <= OLDEST_MS;
+    this.nearTheEndAt = at.monotonic - (isPlausible ? age : 0) + NEAR_THE_END_MS;
   }
-  return readStubRequest(stubPKCS10Request);
+}
+
+/** Who wrote which field when is the larger part of many an object, and not needed to write its status. */
+export function slim(request: PodCertificateRequest): PodCertificateRequest {
+  const { managedFields: _, ...metadata } = request.metadata;
+  return { ...request, metadata };
 }

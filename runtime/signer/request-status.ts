@@ -2,44 +2,46 @@
  * The three answers that a request can get, in the API's words. Pure.
  * @module
  */
+import { clamp } from '../lib/loops.ts';
+import { type RenewalWindow, renewalTime, USUAL_WINDOW } from '../policy/renewal.ts';
+import type { IssuedCertificate } from '../step-ca/issuer.ts';
 import type { Validity } from '../x509/certificate.ts';
 import { ApiLimit, type Condition, type RequestStatus } from './pod-certificate-request.ts';
 
-/** `chain`: leaf first; `renewAt`: see {@link refreshAt}. */
+/** The certificate; `beginRefreshAt`: see {@link refreshAt}. */
 export function issuedStatus(
-  chain: readonly string[],
-  validity: Validity,
+  { chainPem, validity }: IssuedCertificate,
   now: Date,
-  renewAt: number | undefined,
+  beginRefreshAt: Date,
 ): RequestStatus {
   return {
     conditions: [condition('Issued', 'Issued', 'signed by the Autocert CA', now)],
-    certificateChain: chain.map((pem) => `${pem.trim()}\n`).join(''),
+    certificateChain: chainPem.map((pem) => `${pem.trim()}\n`).join(''),
     notBefore: apiTime(validity.notBefore),
     notAfter: apiTime(validity.notAfter),
-    beginRefreshAt: apiTime(refreshAt(validity, renewAt)),
+    beginRefreshAt: apiTime(beginRefreshAt),
   };
 }
 
-/** Policy says no. Kubelet does not ask again for this pod. */
-export function deniedStatus(reason: string, message: string, now: Date): RequestStatus {
-  return { conditions: [condition('Denied', reason, message, now)] };
+/** `Denied`: the policy says no; `Failed`: the CA does. Kubelet does not ask again for this pod. */
+export function refusedStatus(type: 'Denied' | 'Failed', reason: string, message: string, now: Date): RequestStatus {
+  return { conditions: [condition(type, reason, message, now)] };
 }
 
-/** The CA says no. Kubelet does not ask again for this pod. */
-export function failedStatus(reason: string, message: string, now: Date): RequestStatus {
-  return { conditions: [condition('Failed', reason, message, now)] };
+/** When to renew. `renewAt`: the share of the lifetime at which the window ends; its width follows the usual one's. */
+export function windowOf(renewAt: number | undefined): RenewalWindow {
+  if (renewAt === undefined) return USUAL_WINDOW;
+  return { start: (renewAt * USUAL_WINDOW.start) / USUAL_WINDOW.end, end: renewAt };
 }
 
 /**
- * When the share `renewAt` of the lifetime is gone; kubelet adds up to five minutes, so that pods do not renew in step.
- * Kept at the distance from both ends that the API demands.
+ * The time at `position` (0 to 1) of the window, so that pods that start together do not renew together (kubelet itself
+ * adds up to five minutes). Kept at the distance from both ends of the validity that the API demands.
  */
-export function refreshAt({ notBefore, notAfter }: Validity, renewAt = 2 / 3): Date {
-  const from = notBefore.getTime();
-  const to = notAfter.getTime();
-  const due = from + (to - from) * renewAt;
-  return new Date(Math.min(Math.max(due, from + ApiLimit.refreshMarginMs), to - ApiLimit.refreshMarginMs));
+export function refreshAt(validity: Validity, window: RenewalWindow, position: number): Date {
+  const earliest = validity.notBefore.getTime() + ApiLimit.refreshMarginMs;
+  const latest = validity.notAfter.getTime() - ApiLimit.refreshMarginMs;
+  return new Date(clamp(renewalTime(validity, window, position).getTime(), earliest, latest));
 }
 
 function condition(type: Condition['type'], reason: string, message: string, now: Date): Condition {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubernetesApi } from '../../../runtime/kubernetes/client.ts';
+import { AutocertError } from '../../../runtime/lib/errors.ts';
 
 type Handler = (request: http.IncomingMessage, body: string, response: http.ServerResponse) => void;
 

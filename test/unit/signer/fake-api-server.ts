@@ -1,18 +1,21 @@
 /**
  * As much of the Kubernetes API as the signer uses, over plain HTTP on loopback: discovery, lists and watches of
- * requests, their status, pods, namespaces, the Lease, the trust bundle. Notes who asked what.
+ * requests, their status, pods, namespaces, events, the Lease, the trust bundle. Notes who asked what.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { LivePod } from '../../../runtime/signer/judge-request.ts';
+import type { CoreV1Event, V1Pod } from '@kubernetes/client-node';
 import type { PodCertificateRequest, RequestStatus } from '../../../runtime/signer/pod-certificate-request.ts';
 
 type Unanswered = Omit<PodCertificateRequest, 'status'>;
 type Stored = Unanswered & { status?: RequestStatus };
 
 export class FakeApiServer {
-  readonly pods = new Map<string, LivePod>();
+  readonly pods = new Map<string, V1Pod>();
+  readonly events: CoreV1Event[] = [];
+  /** Whether namespaces carry the label. */
+  labelled = true;
   /** Calls as `VERB resource`, each once: what RBAC has to allow. */
   readonly calls = new Set<string>();
   readonly bundles: unknown[] = [];
@@ -40,7 +43,7 @@ export class FakeApiServer {
   }
 
   /** A pod and kubelet's request for it. */
-  add(request: Unanswered, pod: LivePod): void {
+  add(request: Unanswered, pod: V1Pod): void {
     this.pods.set(request.spec.podName, pod);
     this.#store(request, 'ADDED');
   }
@@ -114,8 +117,13 @@ export class FakeApiServer {
       const pod = this.pods.get(name);
       return pod ? send(200, pod) : missing();
     }
+    if (name === 'events') {
+      call(verbOf(request), 'events');
+      this.events.push(body as CoreV1Event);
+      return send(201, body);
+    }
     call(verbOf(request), 'namespaces');
-    return send(200, { metadata: { name, labels: { 'autocert.step.sm': 'enabled' } } });
+    return send(200, { metadata: { name, labels: this.labelled ? { 'autocert.step.sm': 'enabled' } : {} } });
   }
 }
 

@@ -1,31 +1,26 @@
 /** A CA of two levels for the signer's tests: signs any key at once, dated as step-ca does it. */
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import type { IssuedCertificate, Order } from '../../../runtime/step-ca/issuer.ts';
+import { validityOf } from '../../../runtime/x509/certificate.ts';
 import { createAuthority, createLeaf } from '../../../runtime/x509/signing.ts';
-import type { SignOrder } from '../../../runtime/signer/ca-session.ts';
-import { readStubRequest } from '../../../runtime/signer/stub-request.ts';
 
 const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
 export interface FakeCa {
   readonly root: string;
-  /** Leaf, then intermediate. */
-  sign(order: SignOrder, changes?: { backdateMs?: number; publicKey?: KeyObject }): Promise<readonly string[]>;
+  /** As an issuer does it, at `now`. */
+  issue(order: Order, now: Date, changes?: { backdateMs?: number }): Promise<IssuedCertificate>;
 }
 
+/** Its own certificates are valid from an hour before `now` on, for years. */
 export async function fakeCa(now: Date): Promise<FakeCa> {
   const validity = { notBefore: new Date(now.getTime() - 3_600_000), notAfter: new Date(now.getTime() + 1e11) };
   const rootKey = newKey();
   const key = newKey();
-  const root = await createAuthority({
-    ...validity,
-    organization: 'T',
-    commonName: 'Root',
-    pathLength: 1,
-    key: rootKey,
-  });
+  const authority = { ...validity, organization: 'T' };
+  const root = await createAuthority({ ...authority, commonName: 'Root', pathLength: 1, key: rootKey });
   const intermediate = await createAuthority({
-    ...validity,
-    organization: 'T',
+    ...authority,
     commonName: 'Intermediate',
     pathLength: 0,
     key,
@@ -33,19 +28,20 @@ export async function fakeCa(now: Date): Promise<FakeCa> {
   });
   return {
     root,
-    sign: async (order, { backdateMs = 60_000, publicKey } = {}) => {
-      const stub = order.csrPem.replace(/-----[A-Z ]+-----|\s/g, '');
+    issue: async ({ request, commonName, sans, lifetimeMs = 0 }, at, { backdateMs = 60_000 } = {}) => {
       const leaf = await createLeaf({
-        commonName: order.commonName,
-        sans: order.sans,
-        publicKey: publicKey ?? readStubRequest(stub).publicKey,
+        ...(commonName !== undefined && { commonName }),
+        sans,
+        publicKey: request.publicKey,
         issuer: { certificatePem: intermediate, key },
-        notBefore: new Date(now.getTime() - backdateMs),
-        notAfter: new Date(now.getTime() + order.durationMs),
+        notBefore: new Date(at.getTime() - backdateMs),
+        notAfter: new Date(at.getTime() + lifetimeMs),
       });
-      return [leaf, intermediate];
+      return {
+        chainPem: [leaf, intermediate],
+        validity: validityOf(leaf),
+        serial: new X509Certificate(leaf).serialNumber,
+      };
     },
   };
 }
-
-export const otherKey = (): KeyObject => createPublicKey(newKey());

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SignerConfig } from '../../../runtime/contract.ts';
-import { splitPem } from '../../../runtime/x509/certificate.ts';
 import { KubernetesApi } from '../../../runtime/kubernetes/client.ts';
+import { FollowedFile } from '../../../runtime/lib/followed-file.ts';
+import { readSignerConfig } from '../../../runtime/signer/config.ts';
 import { signUntil } from '../../../runtime/signer/run.ts';
+import { splitPem } from '../../../runtime/x509/certificate.ts';
 import { startTestCa, type TestCa } from '../../support/embedded-ca.ts';
 import { FakeApiServer } from './fake-api-server.ts';
 import { POLICY, podOf, requestOf } from './fixtures.ts';
@@ -33,7 +35,7 @@ afterEach(async () => {
 });
 
 /** Starts one replica; its log's messages, and the port of its health server once that is known. */
-function startSigner() {
+function startSigner(settings: Partial<SignerConfig> = {}) {
   const rootFile = join(folder, 'root.crt');
   const provisionerPasswordFile = join(folder, 'password');
   writeFileSync(rootFile, ca.pki.rootPem);
@@ -47,18 +49,30 @@ function startSigner() {
     provisionerPasswordFile,
     lease: { namespace: 'step', name: 'autocert-signer' },
     port: 0,
+    ...settings,
   };
+  const file = join(folder, `config-${running.length}.json`);
+  const configure = (changes: Partial<SignerConfig>) => writeFileSync(file, JSON.stringify({ ...config, ...changes }));
+  configure({});
   const lines: { message: string; fields: object }[] = [];
   const note = (fields: object, message: string) => void lines.push({ fields, message });
   const stop = new AbortController();
-  const ended = signUntil(stop.signal, config, api, { info: note, warn: note, error: note });
+  const log = { info: note, warn: note, error: note };
+  const followed = new FollowedFile(file, readSignerConfig, log);
+  const ended = signUntil(stop.signal, followed, api, log, 1000);
   running.push({ stop, ended });
   const get = async (path: string) => {
     const port = await until(() => lines.find(({ message }) => message === 'listening')?.fields as { port?: number });
     const answer = await fetch(`http://127.0.0.1:${port.port}${path}`);
     return { status: answer.status, text: await answer.text() };
   };
-  return { lines, get, stop: () => stop.abort(), ended };
+  return {
+    lines,
+    get,
+    configure,
+    stop: () => stop.abort(),
+    ended,
+  };
 }
 
 /** Waits until there is something. */
@@ -85,12 +99,47 @@ test("a request gets the pod's certificate, which leads to the root in the trust
   expect(intermediate?.verify(new X509Certificate(trustBundle).publicKey)).toBe(true);
 });
 
-test('what the policy refuses is denied, and the log says which pod and why', async () => {
+test('what can never be is denied, and the log says which pod and why', async () => {
   const { lines } = startSigner();
-  server.add(requestOf(), podOf({ 'autocert.step.sm/name': 'autocert.step.svc' }));
-  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Denied', reason: 'NotAllowed' }]);
+  server.add(requestOf({ nodeName: 'node-2' }), podOf());
+  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Denied', reason: 'WrongNode' }]);
   const line = await until(() => lines.find(({ message }) => message === 'request denied'));
-  expect(line.fields).toMatchObject({ namespace: 'shop', pod: 'cart', reason: 'NotAllowed' });
+  expect(line.fields).toMatchObject({ namespace: 'shop', pod: 'cart', reason: 'WrongNode' });
+});
+
+test('what the policy refuses is told by an event on the pod, and issued once the configuration allows it', async () => {
+  const { lines, configure } = startSigner();
+  server.add(requestOf(), podOf({ 'autocert.step.sm/name': 'cart.example.com' }));
+  const event = await until(() => server.events[0]);
+  expect(event).toMatchObject({
+    involvedObject: { kind: 'Pod', namespace: 'shop', name: 'cart', uid: 'pod-1' },
+    reason: 'NotAllowed',
+    message: expect.stringContaining('cart.example.com'),
+    source: { component: 'autocert-signer' },
+  });
+  expect(server.status('req-request-1')).toBeUndefined();
+  configure({ namespaces: { shop: { allowedNames: ['*.example.com'] } } });
+  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Issued' }]);
+  expect(lines.map(({ message }) => message)).not.toContain('request denied');
+});
+
+test('the URL of the CA is followed as well', async () => {
+  const { configure } = startSigner({ caUrl: 'https://127.0.0.1:9' });
+  server.add(requestOf(), podOf());
+  await until(() => server.calls.has('watch podcertificaterequests'));
+  configure({ caUrl: ca.url });
+  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Issued' }]);
+});
+
+test('a change that takes a restart is told, and a bad configuration changes nothing', async () => {
+  const { lines, configure } = startSigner();
+  const messages = () => lines.map(({ message }) => message);
+  configure({ lease: { namespace: 'step', name: 'another' } });
+  await until(() => messages().some((message) => message.includes('takes a restart')));
+  configure({ clusterDomain: '' });
+  await until(() => messages().some((message) => message.startsWith('configuration not taken over')));
+  server.add(requestOf(), podOf());
+  expect((await answered('req-request-1')).conditions).toMatchObject([{ type: 'Issued' }]);
 });
 
 test('answers what was there before it started, and nothing twice', async () => {
@@ -118,17 +167,23 @@ test('waits for a CA that restarts, and does not hold it against the pod', async
 });
 
 test('asks the API server for what its RBAC allows, and nothing else', async () => {
-  startSigner();
+  const signer = startSigner();
   server.add(requestOf(), podOf());
+  server.add(requestOf({ podName: 'other' }, 'request-2'), podOf({}));
   await answered('req-request-1');
-  await until(() => server.bundles.length > 0);
+  await until(() => server.bundles.length > 0 && server.events.length > 0);
+  // It releases its lease.
+  signer.stop();
+  await signer.ended;
   expect([...server.calls].sort()).toEqual([
+    'create events',
     'create leases',
     'get leases',
     'get namespaces',
     'get pods',
     'list podcertificaterequests',
     'patch clustertrustbundles',
+    'update leases',
     'update podcertificaterequests/status',
     'watch podcertificaterequests',
   ]);

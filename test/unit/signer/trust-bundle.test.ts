@@ -1,10 +1,9 @@
-import { jest } from '@jest/globals';
-import { sleep } from '../../../runtime/signer/sleep.ts';
-import { type ClusterTrustBundle, keepTrustBundle, trustBundleOf } from '../../../runtime/signer/trust-bundle.ts';
+import { readRequest } from '../../../runtime/signer/judge-request.ts';
+import { type ClusterTrustBundle, trustBundleOf, trustBundlePublisher } from '../../../runtime/signer/trust-bundle.ts';
+import type { KeyRequest } from '../../../runtime/x509/certificate-request.ts';
 import { fakeCa } from './fake-ca.ts';
-import { CSR_PEM } from './fixtures.ts';
+import { NOON, requestOf } from './fixtures.ts';
 
-const NOON = new Date('2026-01-01T12:00:00Z');
 const [oldCa, newCa] = await Promise.all([fakeCa(NOON), fakeCa(NOON)]);
 
 test('is named after the signer, as the API demands', () => {
@@ -24,41 +23,33 @@ test('is the same whatever the order of the roots, and has each once', () => {
 });
 
 test('leaves out what is no authority: the API would refuse the whole', async () => {
-  const order = { csrPem: CSR_PEM, csrFingerprint: '', commonName: 'a', sans: ['a'], durationMs: 1e9 };
-  const [leaf = ''] = await oldCa.sign(order);
+  const request = readRequest(requestOf()) as KeyRequest;
+  const { chainPem } = await oldCa.issue({ request, sans: ['a'], lifetimeMs: 1e9 }, NOON);
+  const [leaf = ''] = chainPem;
   expect(trustBundleOf([leaf, oldCa.root])).toEqual(trustBundleOf([oldCa.root]));
-  expect(() => trustBundleOf([leaf])).toThrow('the CA announces no root certificate');
+  expect(() => trustBundleOf([leaf])).toThrow('no root certificate is known');
 });
 
-test('follows a rotation within a minute, and an outage ends with the bundle published', async () => {
-  jest.useFakeTimers();
-  const stop = new AbortController();
+test('without a root nothing is published: what pods trust stays', async () => {
   const applied: ClusterTrustBundle[] = [];
-  let roots: readonly string[] | undefined = [oldCa.root];
-  const ended = keepTrustBundle(
-    {
-      roots: async () => {
-        if (!roots) throw new Error('the CA is away');
-        return roots;
-      },
-      apply: async (bundle) => void applied.push(bundle),
-      sleep,
-      log: { info: () => {}, warn: () => {}, error: () => {} },
-    },
-    stop.signal,
-  );
-  await jest.advanceTimersByTimeAsync(0);
-  expect(applied.at(-1)).toEqual(trustBundleOf([oldCa.root]));
-  roots = [newCa.root, oldCa.root];
-  await jest.advanceTimersByTimeAsync(60_000);
-  expect(applied.at(-1)).toEqual(trustBundleOf(roots));
-  roots = undefined;
-  await jest.advanceTimersByTimeAsync(120_000);
-  roots = [newCa.root];
-  await jest.advanceTimersByTimeAsync(2000);
-  expect(applied.at(-1)).toEqual(trustBundleOf([newCa.root]));
-  stop.abort();
-  await jest.advanceTimersByTimeAsync(0);
-  await ended;
-  jest.useRealTimers();
+  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), {
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  });
+  await expect(publish([])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(applied).toEqual([]);
+});
+
+test('is applied each time, which mends it, and logged when it is another', async () => {
+  const applied: ClusterTrustBundle[] = [];
+  const lines: string[] = [];
+  const note = (_fields: object, message: string) => void lines.push(message);
+  const log = { info: note, warn: note, error: note };
+  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), log);
+  await publish([oldCa.root]);
+  await publish([oldCa.root]);
+  await publish([newCa.root, oldCa.root]);
+  expect(applied).toHaveLength(3);
+  expect(lines).toEqual(['trust bundle published', 'trust bundle published']);
 });

@@ -1,0 +1,116 @@
+/**
+ * Tells in `kubectl describe pod` why a pod has no certificate: Warning events on the pod. Best effort, and never a
+ * burden: the same event of a pod at most once in ten minutes, at most five a second in all, in bounded memory.
+ * @module
+ */
+import type { CoreV1Event } from '@kubernetes/client-node';
+import { messageOf } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { KubernetesApi } from './client.ts';
+
+/** The pod that an event is about. */
+export interface PodReference {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Effects and settings of {@link PodEvents}. */
+export interface PodEventsOptions {
+  readonly api: Pick<KubernetesApi, 'create'>;
+  /** Who reports, such as `autocert-signer`. */
+  readonly component: string;
+  readonly log: Log;
+  /** @default - the machine's clock */
+  readonly now?: () => Date;
+  /** Milliseconds. @default performance.now */
+  readonly monotonic?: () => number;
+}
+
+/** The same event again only after this time. */
+const REPEAT_AFTER_MS = 600_000;
+const MAX_PER_SECOND = 5;
+/** The API's own bound for the notes of its newer events; a longer text is cut. */
+const MAX_MESSAGE = 1024;
+const FAILURE_LOG_MS = 60_000;
+
+/** See the module's header. */
+export class PodEvents {
+  readonly #options: PodEventsOptions;
+  readonly #now: () => Date;
+  readonly #monotonic: () => number;
+  /** When (monotonic milliseconds) each event was told, oldest first. */
+  readonly #told = new Map<string, number>();
+  #allowance = MAX_PER_SECOND;
+  #allowedAt: number;
+  #failureLoggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PodEventsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date());
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#allowedAt = this.#monotonic();
+  }
+
+  /**
+   * Tells it, unless that was done lately or too much is told already. Returns at once, and never throws.
+   * @param reason CamelCase
+   */
+  record(pod: PodReference, reason: string, message: string): void {
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 1)}…` : message;
+    const key = `${pod.uid} ${reason} ${text}`;
+    const now = this.#monotonic();
+    const toldAt = this.#told.get(key);
+    if ((toldAt !== undefined && now - toldAt < REPEAT_AFTER_MS) || !this.#allowed(now)) return;
+    this.#remember(key, now);
+    this.#send(pod, reason, text).catch((error) => {
+      this.#told.delete(key);
+      this.#failed(error);
+    });
+  }
+
+  /** A bucket that holds a second's worth. */
+  #allowed(now: number): boolean {
+    const refilled = this.#allowance + ((now - this.#allowedAt) / 1000) * MAX_PER_SECOND;
+    this.#allowance = Math.min(MAX_PER_SECOND, refilled);
+    this.#allowedAt = now;
+    if (this.#allowance < 1) return false;
+    this.#allowance -= 1;
+    return true;
+  }
+
+  /** Five a second for ten minutes are 3,000: no more are remembered. */
+  #remember(key: string, now: number): void {
+    for (const [oldest, toldAt] of this.#told) {
+      if (now - toldAt < REPEAT_AFTER_MS) break;
+      this.#told.delete(oldest);
+    }
+    this.#told.set(key, now);
+  }
+
+  async #send({ namespace, name, uid }: PodReference, reason: string, message: string): Promise<void> {
+    const { api, component } = this.#options;
+    const at = this.#now();
+    const event: CoreV1Event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { namespace, generateName: `${name}.` },
+      involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+      type: 'Warning',
+      reason,
+      message,
+      source: { component },
+      firstTimestamp: at,
+      lastTimestamp: at,
+      count: 1,
+    };
+    await api.create(`/api/v1/namespaces/${encodeURIComponent(namespace)}/events`, event);
+  }
+
+  #failed(error: unknown): void {
+    const now = this.#monotonic();
+    if (now - this.#failureLoggedAt < FAILURE_LOG_MS) return;
+    this.#failureLoggedAt = now;
+    this.#options.log.warn({ reason: messageOf(error) }, 'events on pods cannot be written');
+  }
+}
