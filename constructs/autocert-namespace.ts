@@ -5,17 +5,19 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { NAMESPACE_LABEL } from '../runtime/contract.ts';
-import type { AutocertWebhook, NamespaceRules } from './autocert-webhook.ts';
+import { checkWebhook, type IAutocertWebhook, type NamespaceRules } from './i-autocert-webhook.ts';
 import { metadata } from './objects.ts';
-import { checkOneOf } from './validation.ts';
+import { checkFlag, checkLabelValue, checkMap, checkName, checkOneOf } from './validation.ts';
+
+const POD_SECURITY_LEVELS = ['privileged', 'baseline', 'restricted'] as const;
 
 /** Pod Security Standards. */
-export type PodSecurityLevel = 'privileged' | 'baseline' | 'restricted';
+export type PodSecurityLevel = (typeof POD_SECURITY_LEVELS)[number];
 
 /** Properties of {@link AutocertNamespace}. */
 export interface AutocertNamespaceProps extends NamespaceRules {
   /** Webhook that serves the namespace. */
-  readonly webhook: AutocertWebhook;
+  readonly webhook: IAutocertWebhook;
   /** Name of the namespace. */
   readonly name: string;
   /**
@@ -45,22 +47,19 @@ export class AutocertNamespace extends Construct {
   /** Labels the namespace and hands its rules to the webhook. */
   constructor(scope: Construct, id: string, props: AutocertNamespaceProps) {
     super(scope, id);
-    const { webhook, name, podSecurity, create = true } = props;
-    webhook.addNamespace(name, props);
-    this.name = name;
-    const levels = ['privileged', 'baseline', 'restricted'] as const;
-    const security = podSecurity && {
-      'pod-security.kubernetes.io/enforce': checkOneOf('podSecurity', podSecurity, levels),
+    this.name = checkName('name', props.name);
+    const { podSecurity } = props;
+    const security = podSecurity !== undefined && {
+      'pod-security.kubernetes.io/enforce': checkOneOf('podSecurity', podSecurity, POD_SECURITY_LEVELS),
     };
-    const labels = { ...props.labels, ...security, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+    const more = checkMap('labels', props.labels ?? {}, checkLabelValue);
+    const labels = { ...more, ...security, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+    const own = metadata(this.name, undefined, labels);
+    const annotations = { 'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true' };
+    checkWebhook('webhook', props.webhook).addNamespace(this.name, props);
     new k8s.KubeNamespace(this, 'Resource', {
-      metadata: create
-        ? metadata(name, undefined, labels)
-        : {
-            name,
-            labels,
-            annotations: { 'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true' },
-          },
+      // It is not a part of Autocert if it is not ours.
+      metadata: checkFlag('create', props.create ?? true) ? own : { ...own, labels, annotations },
     });
   }
 }

@@ -2,14 +2,20 @@
  * The signer of native delivery.
  * @module
  */
-import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { type PolicyConfig, SIGNER_NAME, type SignerConfig, TRUST_BUNDLE_NAME } from '../runtime/contract.ts';
-import type { IStepCa } from './i-step-ca.ts';
-import { metadata } from './objects.ts';
-import type { ContainerImage, ContainerResources, SchedulingProps } from './pods.ts';
+import type { PolicyConfig, SignerConfig } from '../runtime/contract.ts';
+import { checkStepCa, type IStepCa } from './i-step-ca.ts';
+import { defined } from './objects.ts';
+import {
+  type ContainerImage,
+  type ContainerResources,
+  checkResources,
+  type SchedulingProps,
+  scheduling,
+} from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
-import { checkShare } from './validation.ts';
+import { signerRights } from './rights.ts';
+import { checkOptional, checkReplicas, checkShare } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
 const NAME = 'autocert-signer';
@@ -17,85 +23,60 @@ const NAME = 'autocert-signer';
 /** Port of health and metrics, plain HTTP. */
 const PORT = 9402;
 
+const SIGNER_RESOURCES: ContainerResources = {
+  requests: { cpu: '20m', memory: '80Mi' },
+  limits: { cpu: '2', memory: '256Mi' },
+};
+
+/** What of the signer can be chosen. */
+export interface SignerOptions {
+  /** Number of pods; one leads, the others take over within seconds. @default 2 */
+  readonly replicas?: number;
+  /** CPU and memory of a pod. @default - requests 20m and 80Mi, at most 2 CPU and 256Mi */
+  readonly resources?: ContainerResources;
+  /**
+   * End of the window in which kubelet renews a natively delivered certificate, as a share of the lifetime, between 0
+   * and 1; the window begins at three quarters of it. Never within ten minutes of either end, and up to five minutes
+   * later, which is kubelet's jitter. @default 2/3
+   */
+  readonly renewAt?: number;
+}
+
 /** Properties of {@link AutocertSigner}. */
-export interface AutocertSignerProps extends SchedulingProps {
+export interface AutocertSignerProps extends SignerOptions, SchedulingProps {
   /** CA that signs. */
   readonly ca: IStepCa;
   /** Names and lifetimes that pods may have; asked for at synth. */
   readonly policy: () => PolicyConfig;
   /** Image with our programs. */
   readonly image: ContainerImage;
-  /** Number of pods; one leads, the others take over within seconds. */
-  readonly replicas: number;
-  /** CPU and memory. */
-  readonly resources: ContainerResources;
-  /** Share of the lifetime, between 0 and 1, after which kubelet renews. @default 2/3 */
-  readonly renewAt?: number;
 }
 
 /**
- * Answers kubelet's PodCertificateRequests on Kubernetes 1.37 and later, and keeps the ClusterTrustBundle with the CA's
- * roots. On older clusters it idles, so that the same manifests fit both. `AutocertWebhook` makes it.
+ * Answers kubelet's PodCertificateRequests on Kubernetes 1.37 and later, and keeps the ClusterTrustBundle with the roots.
+ * On older clusters it waits for that API, so that the same manifests fit both. `AutocertWebhook` makes it.
  */
 export class AutocertSigner extends Construct {
   /** Makes the signer's objects; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: AutocertSignerProps) {
     super(scope, id);
-    const { namespace } = props.ca;
-    if (props.renewAt !== undefined) checkShare('signerRenewAt', props.renewAt);
-    const config = (): SignerConfig => ({
-      ...props.policy(),
-      ...caConfig(props.ca),
-      lease: { namespace, name: NAME },
-      port: PORT,
-      ...(props.renewAt !== undefined && { renewAt: props.renewAt }),
-    });
-    this.#addLeaseRights(namespace);
+    const ca = checkStepCa('ca', props.ca);
+    const atStart = { lease: { namespace: ca.namespace, name: NAME }, port: PORT };
+    const renewAt = checkOptional('signer.renewAt', props.renewAt, checkShare);
     addProgram(this, {
-      ...props,
+      ...scheduling(props),
       name: NAME,
       subcommand: 'signer',
-      config,
-      configMap: `${NAME}-config`,
-      resources: { prop: 'signerResources', values: props.resources },
-      port: { name: 'http', number: PORT, scheme: 'HTTP' },
-      healthz: '/healthz',
-      readyz: '/readyz',
-      rules: RULES,
-    });
-  }
-
-  #addLeaseRights(namespace: string): void {
-    new k8s.KubeRole(this, 'Role', {
-      metadata: metadata(NAME, namespace),
-      rules: [
-        // The API cannot tie `create` to names: what it creates has none yet.
-        { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-        { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [NAME], verbs: ['get', 'update'] },
-      ],
-    });
-    new k8s.KubeRoleBinding(this, 'RoleBinding', {
-      metadata: metadata(NAME, namespace),
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: NAME },
-      subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
+      ca,
+      atStart,
+      followed: () =>
+        ({ ...props.policy(), ...caConfig(ca), ...defined({ renewAt }), ...atStart }) satisfies SignerConfig,
+      image: props.image,
+      replicas: checkReplicas('signer.replicas', props.replicas ?? 2),
+      resources: checkResources('signer.resources', props.resources ?? SIGNER_RESOURCES),
+      ports: [{ name: 'http', number: PORT }],
+      probes: { healthz: '/healthz', readyz: '/readyz', scheme: 'HTTP' },
+      rights: signerRights(NAME),
     });
   }
 }
-
-const CERTIFICATES = ['certificates.k8s.io'];
-
-/** What `runtime/signer` asks of the API server, and no more. */
-const RULES: readonly k8s.PolicyRule[] = [
-  { apiGroups: CERTIFICATES, resources: ['podcertificaterequests'], verbs: ['list', 'watch'] },
-  { apiGroups: CERTIFICATES, resources: ['podcertificaterequests/status'], verbs: ['update'] },
-  // Two rights that the API server asks for beyond those on the objects: to answer for this signer, and to publish its roots.
-  { apiGroups: CERTIFICATES, resources: ['signers'], resourceNames: [SIGNER_NAME], verbs: ['sign', 'attest'] },
-  {
-    apiGroups: CERTIFICATES,
-    resources: ['clustertrustbundles'],
-    resourceNames: [TRUST_BUNDLE_NAME],
-    // It applies, so the name is known before the object is, and even `create` can be tied to it.
-    verbs: ['create', 'patch'],
-  },
-  { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
-];

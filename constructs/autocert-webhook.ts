@@ -2,114 +2,51 @@
  * What gives annotated pods their certificates.
  * @module
  */
-import type { Duration } from 'cdk8s';
+import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
-import type { Delivery, NamespacePolicy, PolicyConfig, SidecarStyle } from '../runtime/contract.ts';
+import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
 import { checkAllowedName } from './allowed-name.ts';
-import { AutocertSigner } from './autocert-signer.ts';
-import type { IStepCa } from './i-step-ca.ts';
+import { AutocertSigner, type SignerOptions } from './autocert-signer.ts';
+import type { IAutocertWebhook, NamespaceRules } from './i-autocert-webhook.ts';
+import { checkStepCa, type IStepCa } from './i-step-ca.ts';
 import { InjectionPolicy } from './injection-policy.ts';
-import { goLifetimes } from './lifetimes.ts';
-import {
-  type ContainerResources,
-  checkedImage,
-  DEFAULT_IMAGE,
-  type ImagePullPolicy,
-  type SchedulingProps,
-  scheduling,
-} from './pods.ts';
-import { checkName, checkOneOf, checkOrder, checkReplicas, goDuration, refuse } from './validation.ts';
+import { Injector } from './injector.ts';
+import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.ts';
+import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type SchedulingProps, scheduling } from './pods.ts';
+import { refuseTwins } from './twins.ts';
+import { checkInstance, checkList, checkName, checkObject, checkOptional, refuse } from './validation.ts';
 import { ValidationPolicy } from './validation-policy.ts';
 import { addWebhookServer } from './webhook-server.ts';
 
-const SIGNER_RESOURCES: ContainerResources = {
-  requests: { cpu: '20m', memory: '80Mi' },
-  limits: { cpu: '2', memory: '256Mi' },
-};
-
 /** Properties of {@link AutocertWebhook}. */
 export interface AutocertWebhookProps extends SchedulingProps {
-  /** CA that signs; the webhook runs in its namespace. */
+  /** CA that signs; webhook and signer run in its namespace. */
   readonly ca: IStepCa;
-  /**
-   * What injects: `webhook`, which serves every cluster and every pod, or `policy`, a MutatingAdmissionPolicy that the API
-   * server evaluates itself (Kubernetes 1.37 and later). With `policy` nothing runs in the path of pod creation, and there
-   * is only native delivery: pods that ask for what it cannot do are refused. Props of webhook and agents are refused then.
-   * @default 'webhook'
-   */
+  /** What injects: a webhook, or a policy that the API server evaluates itself. @default Injector.webhook() */
   readonly injector?: Injector;
-  /**
-   * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses wrong annotations at `kubectl apply` of the
-   * Deployment, StatefulSet, DaemonSet, Job or CronJob, before a pod is made of it. @default true
-   */
-  readonly workloadPolicy?: boolean;
-  /** Number of webhook pods. @default 2 */
-  readonly replicas?: number;
   /** Image with our programs; pods get their agent from it too. @default - `autocert:` and the version of this package */
   readonly image?: string;
   /** `Always`, `IfNotPresent` or `Never`, for the webhook, the signer and the agents. @default 'IfNotPresent' */
   readonly imagePullPolicy?: ImagePullPolicy;
-  /** CPU and memory of a webhook pod. @default - requests 50m and 80Mi, at most 2 CPU and 256Mi */
-  readonly resources?: ContainerResources;
   /**
-   * What becomes of an annotated pod while no webhook answers: `Fail` refuses it, and its Deployment tries again;
-   * `Ignore` lets it start without a certificate. Pods without the annotation are never affected.
-   * @default 'Fail' - a pod that asked for a certificate must not run without one
+   * Namespaces whose pods never get a certificate, besides `kube-system` and Autocert's own, whatever their labels say.
+   * @default - none
    */
-  readonly failurePolicy?: 'Fail' | 'Ignore';
-  /** How long the API server waits for the webhook: 1 to 30 whole seconds. @default Duration.seconds(5) */
-  readonly timeout?: Duration;
-  /** Namespaces whose pods are never touched, besides `kube-system` and the webhook's own. @default - none */
   readonly excludedNamespaces?: readonly string[];
-  /** How pods get their files unless they say otherwise. @default 'auto' - natively where the cluster can */
-  readonly delivery?: Delivery;
-  /** Shape of the injected agent. @default 'auto' - one native sidecar where the cluster has them */
-  readonly sidecar?: SidecarStyle;
-  /** CPU and memory of an injected agent. @default - requests 10m and 64Mi, at most 1 and 128Mi */
-  readonly agentResources?: ContainerResources;
-  /** Number of signer pods. @default 2 */
-  readonly signerReplicas?: number;
-  /** CPU and memory of a signer pod. @default - requests 20m and 80Mi, at most 2 CPU and 256Mi */
-  readonly signerResources?: ContainerResources;
-  /**
-   * Share of the lifetime, between 0 and 1, after which kubelet renews a natively delivered certificate; never within
-   * ten minutes of either end, and up to five minutes later, which is kubelet's jitter. @default 2/3
-   */
-  readonly signerRenewAt?: number;
+  /** The signer of native delivery. @default - two pods; kubelet renews when two thirds of the lifetime are gone */
+  readonly signer?: SignerOptions;
 }
 
-/** What injects; see {@link AutocertWebhookProps.injector}. */
-export type Injector = 'webhook' | 'policy';
-
-/** Props that say nothing where no webhook and no agent runs. */
-const WEBHOOK_PROPS = [
-  'replicas',
-  'resources',
-  'failurePolicy',
-  'timeout',
-  'sidecar',
-  'agentResources',
-] as const satisfies readonly (keyof AutocertWebhookProps)[];
-
-/** What {@link AutocertWebhook.addNamespace} takes. */
-export interface NamespaceRules {
-  /**
-   * Names that pods may have beyond those of their own namespace: DNS names (`*` stands for one label, `**` for one or
-   * more), IP addresses, CIDR blocks, URIs (`*` for one segment of the path, `**` for the rest). @default - none
-   */
-  readonly allowedNames?: readonly string[];
-  /** Longest lifetime. @default - the CA's own */
-  readonly maxDuration?: Duration;
-}
+const checkInjector = checkInstance('it takes Injector.webhook(…) or Injector.policy()', Injector);
 
 /**
- * The admission webhook with its token endpoint, and the signer for native delivery. Wherever a namespace has the label
- * `autocert.step.sm=enabled`, pods with the annotation `autocert.step.sm/name` get their certificate.
+ * The injector, the certificate endpoint, and the signer for native delivery. Wherever a namespace has the label
+ * `autocert.step.sm=enabled`, new pods with the annotation `autocert.step.sm/name` get a certificate.
  *
  * @example
- * const webhook = new AutocertWebhook(chart, 'autocert', { ca, replicas: 3 });
+ * const webhook = new AutocertWebhook(chart, 'autocert', { ca, injector: Injector.webhook({ replicas: 3 }) });
  */
-export class AutocertWebhook extends Construct {
+export class AutocertWebhook extends Construct implements IAutocertWebhook {
   /** CA that signs. */
   readonly ca: IStepCa;
   readonly #excluded: Set<string>;
@@ -118,54 +55,46 @@ export class AutocertWebhook extends Construct {
   /** Makes the objects of webhook and signer; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: AutocertWebhookProps) {
     super(scope, id);
-    this.ca = props.ca;
-    this.#excluded = new Set(['kube-system', props.ca.namespace]);
-    for (const name of props.excludedNamespaces ?? []) this.excludeNamespace(name);
+    this.ca = checkStepCa('ca', props.ca);
+    this.#excluded = new Set(['kube-system', this.ca.namespace]);
+    checkList('excludedNamespaces', props.excludedNamespaces ?? [], (prop, name) => this.#exclude(prop, name));
     // The CA's namespace comes first, whichever charts the two are in.
-    this.node.addDependency(props.ca);
+    this.node.addDependency(this.ca);
+    this.#refuseSecond();
     const image = checkedImage('image', props.image ?? DEFAULT_IMAGE, props.imagePullPolicy);
-    const known = { policy: () => this.policy(), excludedNamespaces: () => this.excludedNamespaces };
-    const policyInjector = checkOneOf('injector', props.injector ?? 'webhook', ['webhook', 'policy']) === 'policy';
-    if (policyInjector) {
-      refuseWebhookProps(props);
-      new InjectionPolicy(this, 'Resource', known);
-    } else {
-      addWebhookServer(this, props, { image, ...known });
+    const { webhook } = checkInjector('injector', props.injector ?? Injector.webhook());
+    const known = { ...scheduling(props), ca: this.ca, image, policy: () => this.policy() };
+    if (webhook) addWebhookServer(this, { ...known, settings: webhook });
+    else new InjectionPolicy(this, 'Resource', known);
+    if (webhook?.workloadPolicy ?? true) {
+      new ValidationPolicy(this, 'Validation', { ...known, policyInjector: webhook === undefined });
     }
-    if (props.workloadPolicy ?? true) new ValidationPolicy(this, 'Validation', { ...known, policyInjector });
-    new AutocertSigner(this, 'Signer', {
-      ...scheduling(props),
-      ca: props.ca,
-      policy: known.policy,
-      image,
-      replicas: checkReplicas('signerReplicas', props.signerReplicas ?? 2),
-      resources: props.signerResources ?? SIGNER_RESOURCES,
-      ...(props.signerRenewAt !== undefined && { renewAt: props.signerRenewAt }),
-    });
+    const signer: SignerOptions = checkOptional('signer', props.signer, checkObject) ?? {};
+    new AutocertSigner(this, 'Signer', { ...signer, ...known });
   }
 
-  /** Never touches the pods of a namespace, even where it is labelled. */
+  /** Never gives a certificate to pods of a namespace, even where it is labelled. */
   excludeNamespace(name: string): void {
-    this.#excluded.add(checkName('excludedNamespaces', name));
+    this.#exclude('excludedNamespaces', name);
   }
 
   /** Says what the pods of a namespace may have. `AutocertNamespace` calls this. */
   addNamespace(name: string, rules: NamespaceRules): void {
     checkName('name', name);
-    if (this.#excluded.has(name)) refuse('name', name, 'the webhook never touches the pods of this namespace');
+    if (this.#excluded.has(name)) refuse('name', name, 'the pods of this namespace never get a certificate');
     if (this.#namespaces.has(name)) refuse('name', name, 'the rules of this namespace are given already');
-    const { allowedNames = [], maxDuration } = rules;
+    const maxDuration = checkOptional('maxDuration', rules.maxDuration, checkDuration);
     if (maxDuration !== undefined) {
       checkOrder(['maxDuration', maxDuration], ["the CA's maxDuration", this.ca.maxDuration]);
       checkOrder(["the CA's minDuration", this.ca.minDuration], ['maxDuration', maxDuration]);
     }
     this.#namespaces.set(name, {
-      allowedNames: allowedNames.map((pattern, index) => checkAllowedName(`allowedNames[${index}]`, pattern)),
-      ...(maxDuration && { maxDuration: goDuration('maxDuration', maxDuration) }),
+      allowedNames: checkList('allowedNames', rules.allowedNames ?? [], checkAllowedName),
+      ...(maxDuration && { maxDuration: goDuration(maxDuration) }),
     });
   }
 
-  /** The namespaces that are never touched, in order. */
+  /** The namespaces whose pods never get a certificate, in order. */
   get excludedNamespaces(): readonly string[] {
     return [...this.#excluded].sort();
   }
@@ -176,21 +105,26 @@ export class AutocertWebhook extends Construct {
     return {
       clusterDomain: this.ca.clusterDomain,
       ...goLifetimes(this.ca),
+      excludedNamespaces: this.excludedNamespaces,
       namespaces: Object.fromEntries(namespaces),
     };
   }
-}
 
-/** Without a webhook the validating policy is what judges pods, so it cannot be left out. */
-function refuseWebhookProps(props: AutocertWebhookProps): void {
-  for (const prop of WEBHOOK_PROPS) {
-    if (props[prop] !== undefined)
-      refuse(prop, props[prop], 'with injector "policy" there is neither webhook nor agent');
+  #exclude(prop: string, value: unknown): string {
+    const name = checkName(prop, value);
+    if (this.#namespaces.has(name)) refuse(prop, name, 'the rules of this namespace are given already');
+    this.#excluded.add(name);
+    return name;
   }
-  if (props.delivery === 'sidecar') {
-    refuse('delivery', props.delivery, 'with injector "policy" there is native delivery only');
-  }
-  if (props.workloadPolicy === false) {
-    refuse('workloadPolicy', false, 'with injector "policy" it is what judges pods');
+
+  /** Cluster-scoped objects have the same names whatever the namespace, so a cluster has one. */
+  #refuseSecond(): void {
+    refuseTwins(this, {
+      isTwin: (other) =>
+        other instanceof AutocertWebhook && (other.ca === this.ca || Chart.of(other) === Chart.of(this)),
+      problem: ({ node }) =>
+        `AutocertWebhook "${this.node.path}" is the second beside "${node.path}", and a cluster has one: their objects have ` +
+        'the same names. One serves any number of namespaces.',
+    });
   }
 }

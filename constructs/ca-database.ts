@@ -2,8 +2,8 @@
  * Where step-ca remembers what it has issued, revoked, and which one-time tokens were used.
  * @module
  */
-import type { Size } from 'cdk8s';
-import { checkName, shown } from './validation.ts';
+import { type Size, SizeRoundingBehavior } from 'cdk8s';
+import { check, checkObjectName, checkOptional, checkString } from './validation.ts';
 
 /** Options of {@link CaDatabase.persistent}. */
 export interface PersistentDatabaseOptions {
@@ -27,6 +27,23 @@ export interface SharedDatabaseOptions {
 /** Key of the data source in the Secret of a shared database, and its file name once mounted. */
 export const DATA_SOURCE_FILE = 'dataSource';
 
+const checkDatabase = checkString(
+  'it takes letters, digits and "_", at most 63 of them',
+  /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
+);
+
+const checkSize = check('it takes a Size of whole mebibytes, such as Size.gibibytes(5)', (value): value is Size => {
+  // An app may have another copy of cdk8s than this package, so `instanceof` would not do.
+  if (typeof (value as Size | null)?.toKibibytes !== 'function') return false;
+  const mebibytes = mebibytesOf(value as Size);
+  return Number.isInteger(mebibytes) && mebibytes > 0;
+});
+
+/** Mebibytes, with a fraction if there is one. */
+export function mebibytesOf(size: Size): number {
+  return size.toMebibytes({ rounding: SizeRoundingBehavior.NONE });
+}
+
 /** How the database is kept. */
 type Kind =
   | { readonly type: 'badgerv2'; readonly volume?: PersistentDatabaseOptions }
@@ -36,7 +53,8 @@ type Kind =
 export class CaDatabase {
   /** Badger, embedded in step-ca, on a volume. One replica. */
   static persistent(options: PersistentDatabaseOptions = {}): CaDatabase {
-    if (options.storageClass !== undefined) checkName('storageClass', options.storageClass);
+    checkOptional('storageClass', options.storageClass, checkObjectName);
+    checkOptional('size', options.size, checkSize);
     return new CaDatabase({ type: 'badgerv2', volume: options });
   }
 
@@ -59,14 +77,10 @@ export class CaDatabase {
   }
 
   static #shared(type: 'mysql' | 'postgresql', options: SharedDatabaseOptions): CaDatabase {
-    const database = options.database ?? 'stepca';
-    if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(database)) {
-      throw new Error(`database: got ${shown(database)}, but it takes letters, digits and "_", at most 63 of them`);
-    }
     return new CaDatabase({
       type,
-      database,
-      dataSourceSecret: checkName('dataSourceSecret', options.dataSourceSecret),
+      database: checkDatabase('database', options.database ?? 'stepca'),
+      dataSourceSecret: checkObjectName('dataSourceSecret', options.dataSourceSecret),
     });
   }
 

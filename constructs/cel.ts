@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { DOMAIN, type PolicyConfig } from '../runtime/contract.ts';
+import { MAX_DURATION_LENGTH } from '../runtime/policy/duration.ts';
 
 /** A string literal. */
 export function celText(text: string): string {
@@ -27,22 +28,19 @@ export function celLookup(table: Readonly<Record<string, string>>, key: string, 
 /** The key of the namespace a request is for. */
 export const CEL_NAMESPACE = 'request.namespace';
 
-const NUMBER = (digits: number) => `([0-9]{1,${digits}}(\\.[0-9]{0,9})?|\\.[0-9]{1,9})`;
-const UNITS = [
-  `(${NUMBER(6)}h)?`,
-  `(${NUMBER(7)}m)?`,
-  `(${NUMBER(9)}s)?`,
-  `(${NUMBER(12)}ms)?`,
-  `(${NUMBER(15)}(us|µs))?`,
-  `(${NUMBER(18)}ns)?`,
-];
+/** A part of a duration, in units that take so many digits before a sum of such parts could overflow; see below. */
+const PARTS = Object.entries({ h: 5, m: 7, s: 9, ms: 12, '(us|µs|μs)': 15, ns: 18 }).map(
+  ([unit, digits]) => `(0*[0-9]{1,${digits}}(\\.[0-9]*)?|\\.[0-9]+)${unit}`,
+);
 
 /**
- * Whether an expression is a duration in Go's syntax, its units in order and its digits so few that nothing overflows:
- * what this lets through, CEL's `duration()` can read.
+ * Whether an expression is a duration in Go's syntax: parts in any order, as `parseDuration` takes them. What this lets
+ * through CEL's `duration()` can read: within the length that is looked at, parts with so few digits add up to less than
+ * the 292 years that it holds. A part with more digits is eleven years or more, which no policy allows (`lifetimes.ts`).
  */
 export function celIsDuration(expression: string): string {
-  return `(${expression} != "" && ${expression}.matches(${celText(`^${UNITS.join('')}$`)}))`;
+  const form = celText(`^(${PARTS.join('|')})+$`);
+  return `(${expression}.size() <= ${MAX_DURATION_LENGTH} && ${expression}.matches(${form}))`;
 }
 
 /** The longest lifetime in this namespace, a CEL duration. */

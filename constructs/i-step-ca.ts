@@ -2,12 +2,14 @@
  * What others need to know of a CA, wherever it runs.
  * @module
  */
-import type { Duration } from 'cdk8s';
+import { Chart, type Duration } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import { refuseTwins } from './twins.ts';
+import { check } from './validation.ts';
 
 /** A step-ca: made by `StepCa`, or running elsewhere and named by `StepCa.fromUrl`. */
 export interface IStepCa extends IConstruct {
-  /** Base URL at which pods reach the CA. */
+  /** Base URL at which webhook and signer reach the CA. */
   readonly url: string;
   /** Namespace of the CA's objects; webhook and signer run there too. */
   readonly namespace: string;
@@ -15,6 +17,8 @@ export interface IStepCa extends IConstruct {
   readonly clusterDomain: string;
   /** ConfigMap in `namespace` with the root certificates under `root_ca.crt`. */
   readonly rootConfigMap: string;
+  /** The root certificates, PEM, if they are known at synth: they are in the webhook's `caBundle` then. */
+  readonly rootCertificate: string | undefined;
   /** Name of the JWK provisioner that signs one-time tokens for pods. */
   readonly provisioner: string;
   /** Secret in `namespace` with the password of the provisioner's key under `password`. */
@@ -26,8 +30,25 @@ export interface IStepCa extends IConstruct {
   /** Longest lifetime that a pod may ask for. */
   readonly maxDuration: Duration;
   /**
-   * The PEM root certificates by which the API server trusts the MutatingWebhookConfiguration of that name, if they are
-   * known at synth. If not, the CA sees to it that they are filled in once they exist.
+   * Has the `caBundle` of the MutatingWebhookConfiguration of that name filled in when the root certificates exist, if
+   * they are not known at synth.
    */
-  caBundleFor(webhookConfiguration: string): string | undefined;
+  fillCaBundle(webhookConfiguration: string): void;
+}
+
+function isStepCa(value: unknown): value is IStepCa {
+  return typeof (value as IStepCa | null | undefined)?.fillCaBundle === 'function';
+}
+
+/** A prop that takes one. */
+export const checkStepCa = check('it takes a StepCa, or what StepCa.fromUrl gives', isStepCa);
+
+/** Two CAs in one namespace of one cluster would be one: their objects have the same names. */
+export function refuseSecondCa(ca: IStepCa): void {
+  refuseTwins(ca, {
+    isTwin: (other) => isStepCa(other) && other.namespace === ca.namespace && Chart.of(other) === Chart.of(ca),
+    problem: (first) =>
+      `namespace: got "${ca.namespace}", but the CA of "${first.node.path}" is in this namespace, and its objects have the ` +
+      'same names: give one of them another namespace',
+  });
 }

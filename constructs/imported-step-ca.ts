@@ -6,15 +6,16 @@ import type { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
-import type { IStepCa } from './i-step-ca.ts';
+import { checkCaCertificates } from './ca-certificates.ts';
+import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
 import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
 import { metadata } from './objects.ts';
 import { systemNamespace } from './system-namespace.ts';
-import { checkCaCertificates, checkDomain, checkHttpsOrigin, checkName, refuse } from './validation.ts';
+import { checkDomain, checkFlag, checkHttpsOrigin, checkName, checkObjectName, checkText } from './validation.ts';
 
 /** A step-ca that these manifests do not run; see `StepCa.fromUrl`. */
 export interface StepCaFromUrlProps extends LifetimeProps {
-  /** Base URL, such as `https://ca.example.com`. Pods must reach it. */
+  /** Base URL, such as `https://ca.example.com`, that webhook and signer reach. */
   readonly url: string;
   /** Root certificate of the CA, PEM; several while one replaces the other. */
   readonly rootCertificate: string;
@@ -41,33 +42,31 @@ export class ImportedStepCa extends Construct implements IStepCa {
   readonly defaultDuration: Duration;
   readonly minDuration: Duration;
   readonly maxDuration: Duration;
-  readonly #rootCertificate: string;
+  readonly rootCertificate: string;
 
   /** Checks the props and keeps the root certificate for webhook and signer. */
   constructor(scope: Construct, id: string, props: StepCaFromUrlProps) {
     super(scope, id);
     this.url = checkHttpsOrigin('url', props.url);
     checkCaCertificates('rootCertificate', props.rootCertificate);
-    this.#rootCertificate = props.rootCertificate;
+    this.rootCertificate = props.rootCertificate;
     this.namespace = checkName('namespace', props.namespace ?? 'step');
     this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
-    this.provisioner = props.provisioner ?? Provisioner.autocert;
-    if (this.provisioner.trim() === '')
-      refuse('provisioner', props.provisioner, 'it takes the name of a JWK provisioner');
-    this.provisionerPasswordSecret = checkName('passwordSecret', props.passwordSecret ?? PkiObject.autocertPassword);
+    this.provisioner = checkText('provisioner', props.provisioner ?? Provisioner.autocert);
+    const passwordSecret = props.passwordSecret ?? PkiObject.autocertPassword;
+    this.provisionerPasswordSecret = checkObjectName('passwordSecret', passwordSecret);
     const lifetimes = checkLifetimes(props);
     this.defaultDuration = lifetimes.defaultDuration;
     this.minDuration = lifetimes.minDuration;
     this.maxDuration = lifetimes.maxDuration;
-    if (props.createNamespace ?? true) systemNamespace(this, this.namespace);
+    refuseSecondCa(this);
+    if (checkFlag('createNamespace', props.createNamespace ?? true)) systemNamespace(this, this.namespace);
     new k8s.KubeConfigMap(this, 'Resource', {
       metadata: metadata(this.rootConfigMap, this.namespace),
-      data: { [PkiFile.root]: props.rootCertificate },
+      data: { [PkiFile.root]: this.rootCertificate },
     });
   }
 
-  /** The root certificate is a prop, so it is always known. */
-  caBundleFor(_webhookConfiguration: string): string {
-    return this.#rootCertificate;
-  }
+  /** Nothing is to be done: the root certificate is known. */
+  fillCaBundle(_webhookConfiguration: string): void {}
 }

@@ -2,16 +2,18 @@
  * Autocert as constructs for any cdk8s app.
  * @module
  */
-export type { Delivery, SidecarStyle } from '../runtime/contract.ts';
+export type { Delivery, NamespacePolicy, PolicyConfig, SidecarStyle } from '../runtime/contract.ts';
 export { AutocertNamespace, type AutocertNamespaceProps, type PodSecurityLevel } from './autocert-namespace.ts';
-export { AutocertSigner, type AutocertSignerProps } from './autocert-signer.ts';
-export { AutocertWebhook, type AutocertWebhookProps, type Injector, type NamespaceRules } from './autocert-webhook.ts';
+export { AutocertSigner, type AutocertSignerProps, type SignerOptions } from './autocert-signer.ts';
+export { AutocertWebhook, type AutocertWebhookProps } from './autocert-webhook.ts';
 export { CaDatabase, type PersistentDatabaseOptions, type SharedDatabaseOptions } from './ca-database.ts';
+export type { IAutocertWebhook, NamespaceRules } from './i-autocert-webhook.ts';
 export type { IStepCa } from './i-step-ca.ts';
 export type { StepCaFromUrlProps } from './imported-step-ca.ts';
 export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.ts';
+export { Injector, type WebhookInjectorOptions } from './injector.ts';
 export type { LifetimeProps } from './lifetimes.ts';
 export { type ExistingPkiOptions, type InClusterPkiOptions, Pki } from './pki.ts';
-export type { ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
+export type { ContainerImage, ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
 export { StepCa, type StepCaProps } from './step-ca.ts';
 export { ValidationPolicy, type ValidationPolicyProps } from './validation-policy.ts';

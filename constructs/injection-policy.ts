@@ -17,16 +17,15 @@ import {
   STATUS_INJECTED,
   VolumeName,
 } from '../runtime/contract.ts';
+import { POD_CERTIFICATE } from '../runtime/policy/lifetimes.ts';
 import { celIsDuration, celLongest, celText } from './cel.ts';
 import { metadata } from './objects.ts';
-import { enabledNamespaces } from './policy-scope.ts';
+import { matchConstraints } from './policy-scope.ts';
 
 /** Properties of {@link InjectionPolicy}. */
 export interface InjectionPolicyProps {
   /** Asked at synth, when all namespaces are known. */
   readonly policy: () => PolicyConfig;
-  /** Namespaces that are left alone whatever their labels say; asked at synth. */
-  readonly excludedNamespaces: () => readonly string[];
   /** Name of policy and binding. @default 'autocert' */
   readonly name?: string;
 }
@@ -46,12 +45,9 @@ export class InjectionPolicy extends Construct {
       spec: {
         failurePolicy: 'Fail',
         reinvocationPolicy: 'Never',
-        matchConstraints: {
-          ...enabledNamespaces(props.excludedNamespaces),
-          resourceRules: [
-            { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' },
-          ],
-        },
+        matchConstraints: matchConstraints(props.policy, [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: '*' },
+        ]),
         matchConditions: [
           { name: 'asks-for-a-certificate', expression: `${annotation(Annotation.name)} != ""` },
           {
@@ -76,6 +72,8 @@ function annotation(key: string): string {
   return `object.metadata.?annotations[?${celText(key)}].orValue("")`;
 }
 
+const [LEAST, MOST, DAY] = [POD_CERTIFICATE.leastMs / 1000, POD_CERTIFICATE.mostMs / 1000, 24 * 3600];
+
 function variablesOf(policy: PolicyConfig): readonly { name: string; expression: string }[] {
   const usual = `duration(${celText(policy.defaultDuration)})`;
   return [
@@ -88,7 +86,7 @@ function variablesOf(policy: PolicyConfig): readonly { name: string; expression:
     // Out of the API's range it would be refused in the API's words, before the validating policy is asked.
     {
       name: 'maxExpirationSeconds',
-      expression: 'variables.seconds >= 3600 && variables.seconds <= 7862400 ? variables.seconds : 86400',
+      expression: `variables.seconds >= ${LEAST} && variables.seconds <= ${MOST} ? variables.seconds : ${DAY}`,
     },
     { name: 'modeText', expression: annotation(Annotation.mode) },
     {

@@ -2,23 +2,23 @@
  * How the API server is told to ask the webhook.
  * @module
  */
-import { Lazy } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
-import { Annotation, DOMAIN, NAMESPACE_LABEL, WebhookPath } from '../runtime/contract.ts';
+import { Annotation, DOMAIN, type PolicyConfig, WebhookPath } from '../runtime/contract.ts';
 import { metadata } from './objects.ts';
+import { enabledNamespaces } from './policy-scope.ts';
 
 /** What the registration is made from. */
 export interface InjectionWebhookInput {
   /** Name of the registration and of the webhook's Service. */
   readonly name: string;
   readonly namespace: string;
-  /** PEM roots by which the API server trusts the webhook. Absent: somebody fills them in later. */
-  readonly caBundle?: string;
+  /** PEM roots by which the API server trusts the webhook. Absent: they are filled in later. */
+  readonly caBundle: string | undefined;
   readonly failurePolicy: 'Fail' | 'Ignore';
   readonly timeoutSeconds: number;
-  /** Namespaces whose pods are never sent; asked for at synth. */
-  readonly excludedNamespaces: () => readonly string[];
+  /** Asked for at synth. */
+  readonly policy: () => PolicyConfig;
 }
 
 /** CEL: the pod asks for a certificate. Kubernetes before 1.28 drops the condition and sends every pod. */
@@ -40,16 +40,7 @@ export function addInjectionWebhook(scope: Construct, props: InjectionWebhookInp
         rules: [
           { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' },
         ],
-        namespaceSelector: {
-          matchLabels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value },
-          matchExpressions: [
-            {
-              key: 'kubernetes.io/metadata.name',
-              operator: 'NotIn',
-              values: Lazy.any({ produce: () => [...props.excludedNamespaces()] }),
-            },
-          ],
-        },
+        namespaceSelector: enabledNamespaces(props.policy),
         matchConditions: [{ name: 'asks-for-certificate', expression: ASKS_FOR_CERTIFICATE }],
         // It writes nothing: `kubectl apply --dry-run=server` is safe.
         sideEffects: 'None',

@@ -7,18 +7,25 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { Lazy } from 'cdk8s';
 import type { k8s } from 'cdk8s-plus-27';
 
 /** The label by which everything of Autocert is found again: `kubectl get … -A -l app.kubernetes.io/part-of=autocert`. */
 export const PART_OF = { 'app.kubernetes.io/part-of': 'autocert' } as const;
 
+/**
+ * No namespace. cdk8s gives an object without one the namespace of its Chart, even if the object is cluster-scoped; this
+ * is something until the manifest is written, and nothing then.
+ */
+const NO_NAMESPACE = Lazy.any({ produce: () => undefined }) as unknown as string;
+
 /** Metadata of an object: a name that is ours to choose, and a namespace unless the object is cluster-scoped. */
-export function metadata(name: string, namespace?: string, labels: Readonly<Record<string, string>> = {}) {
-  return {
-    name,
-    ...(namespace === undefined ? {} : { namespace }),
-    labels: { ...PART_OF, ...labels },
-  } satisfies k8s.ObjectMeta;
+export function metadata(
+  name: string,
+  namespace: string = NO_NAMESPACE,
+  labels: Readonly<Record<string, string>> = {},
+) {
+  return { name, namespace, labels: { ...PART_OF, ...labels } } satisfies k8s.ObjectMeta;
 }
 
 /** The properties of `values` that are set: what `exactOptionalPropertyTypes` wants where a prop is handed on. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { PkiObject } from '../runtime/contract.ts';
-import { checkCaCertificates, checkName, shown } from './validation.ts';
+import { checkCaCertificates } from './ca-certificates.ts';
+import { checkObjectName, checkString, shown } from './validation.ts';
 
 /** Options of {@link Pki.inCluster}. */
 export interface InClusterPkiOptions {
@@ -27,6 +28,11 @@ export interface ExistingPkiOptions {
   readonly autocertPasswordSecret?: string;
 }
 
+const checkCaName = checkString(
+  'it takes 1 to 40 letters, digits, spaces, ".", "_" or "-"',
+  /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$/u,
+);
+
 /** The CA's keys and certificates: made in the cluster, or brought along. */
 export class Pki {
   /**
@@ -34,11 +40,7 @@ export class Pki {
    * No key leaves the cluster, and none is in the manifests.
    */
   static inCluster(options: InClusterPkiOptions = {}): Pki {
-    const name = options.name ?? 'Autocert';
-    if (!/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$/u.test(name)) {
-      throw new Error(`name: got ${shown(name)}, but it takes 1 to 40 letters, digits, spaces, ".", "_" or "-"`);
-    }
-    return new Pki({ caName: name });
+    return new Pki({ caName: checkCaName('name', options.name ?? 'Autocert') });
   }
 
   /** The CA is subordinate to a PKI that exists: its root is a synth input, its keys are in Secrets of yours. */
@@ -71,7 +73,7 @@ export class Pki {
 
   private constructor(from: { caName?: string; options?: ExistingPkiOptions }) {
     const { options } = from;
-    const secret = (prop: string, name: string | undefined, usual: string) => checkName(prop, name ?? usual);
+    const secret = (prop: string, name: string | undefined, usual: string) => checkObjectName(prop, name ?? usual);
     if (from.caName !== undefined) this.caName = from.caName;
     if (options !== undefined) {
       this.rootCertificate = options.rootCertificate;

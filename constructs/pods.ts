@@ -5,8 +5,19 @@
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import packageJson from '../package.json' with { type: 'json' };
+import { IMAGE_PULL_POLICIES } from '../runtime/contract.ts';
 import { defined, metadata } from './objects.ts';
-import { checkImage, checkOneOf, checkQuantity } from './validation.ts';
+import {
+  checkImage,
+  checkLabelValue,
+  checkList,
+  checkMap,
+  checkObject,
+  checkObjectName,
+  checkOneOf,
+  checkOptional,
+  checkString,
+} from './validation.ts';
 
 /** The image of this release; it holds every program of ours. */
 export const DEFAULT_IMAGE = `autocert:${packageJson.version}`;
@@ -26,7 +37,7 @@ export interface ContainerResources {
 export interface SchedulingProps {
   /** Labels that a node must have. @default - any node */
   readonly nodeSelector?: Readonly<Record<string, string>>;
-  /** Taints that pods put up with. @default - none */
+  /** Taints that the pods tolerate. @default - none */
   readonly tolerations?: readonly k8s.Toleration[];
   /** Affinity and anti-affinity. @default - none */
   readonly affinity?: k8s.Affinity;
@@ -35,19 +46,27 @@ export interface SchedulingProps {
 }
 
 /** When kubelet pulls an image. */
-export type ImagePullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+export type ImagePullPolicy = (typeof IMAGE_PULL_POLICIES)[number];
 
 /** An image of a container, and when it is pulled. */
 export interface ContainerImage {
+  /** Such as `registry.example.com/autocert:1.0.0`. */
   readonly image: string;
+  /** `Always`, `IfNotPresent` or `Never`. */
   readonly imagePullPolicy: ImagePullPolicy;
 }
+
+/** Requests and limits, as Kubernetes writes quantities. */
+const checkQuantity = checkString(
+  'it takes a quantity as Kubernetes writes it, such as "100m" for CPU or "64Mi" for memory',
+  /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi)?$/,
+);
 
 /** Checks an image and its pull policy; `prop` is the image's prop. */
 export function checkedImage(prop: string, image: string, policy: ImagePullPolicy = 'IfNotPresent'): ContainerImage {
   return {
     image: checkImage(prop, image),
-    imagePullPolicy: checkOneOf('imagePullPolicy', policy, ['Always', 'IfNotPresent', 'Never']),
+    imagePullPolicy: checkOneOf('imagePullPolicy', policy, IMAGE_PULL_POLICIES),
   };
 }
 
@@ -55,14 +74,25 @@ export function checkedImage(prop: string, image: string, policy: ImagePullPolic
 export function disruptionBudget(scope: Construct, name: string, namespace: string, app: string): void {
   new k8s.KubePodDisruptionBudget(scope, 'DisruptionBudget', {
     metadata: metadata(name, namespace),
-    spec: { minAvailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: { app } } },
+    spec: {
+      minAvailable: k8s.IntOrString.fromNumber(1),
+      selector: { matchLabels: { app } },
+      // A pod that is not ready serves nobody: it must not keep its node from being drained.
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    },
   });
 }
 
 /** The scheduling props of a construct, apart from its others. */
 export function scheduling(props: SchedulingProps): SchedulingProps {
-  const { nodeSelector, tolerations, affinity, priorityClassName } = props;
-  return defined({ nodeSelector, tolerations, affinity, priorityClassName });
+  const labels = (prop: string, value: unknown) => checkMap(prop, value, checkLabelValue);
+  const objects = (prop: string, value: unknown) => checkList(prop, value, checkObject);
+  return defined({
+    nodeSelector: checkOptional('nodeSelector', props.nodeSelector, labels),
+    tolerations: checkOptional('tolerations', props.tolerations, objects),
+    affinity: checkOptional('affinity', props.affinity, checkObject),
+    priorityClassName: checkOptional('priorityClassName', props.priorityClassName, checkObjectName),
+  });
 }
 
 /** What every pod of ours has: a user that is not root, and that owns its volumes. */
@@ -91,21 +121,27 @@ export function confined(...capabilities: string[]): k8s.SecurityContext {
   };
 }
 
-/** Checks `resources` and hands them on as text: the form that our configuration files have. */
-export function checkResources(prop: string, resources: ContainerResources): ContainerResources {
-  for (const kind of ['requests', 'limits'] as const) {
-    for (const [name, quantity] of Object.entries(resources[kind])) checkQuantity(`${prop}.${kind}.${name}`, quantity);
-  }
-  return resources;
+/** Checks `resources` and hands them on as strings: the form that our configuration files have. */
+export function checkResources(prop: string, resources: unknown): ContainerResources {
+  const given = checkObject(prop, resources) as Partial<ContainerResources>;
+  const wanted = 'it takes quantities by resource, such as { memory: "128Mi" }';
+  const quantitiesOf = (kind: keyof ContainerResources) =>
+    checkMap(`${prop}.${kind}`, given[kind], checkQuantity, wanted);
+  return { requests: quantitiesOf('requests'), limits: quantitiesOf('limits') };
 }
 
-/** `resources` as the API classes want them. */
-export function quantities(prop: string, resources: ContainerResources): k8s.ResourceRequirements {
-  const { requests, limits } = checkResources(prop, resources);
+/** Checked `resources` as the API classes want them. */
+export function quantities({ requests, limits }: ContainerResources): k8s.ResourceRequirements {
   const parse = (values: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(values).map(([name, text]) => [name, k8s.Quantity.fromString(text)]));
   return { requests: parse(requests), limits: parse(limits) };
 }
+
+/** Resources of our short-lived programs: the init Job, and the init container of the CA. */
+export const SHORT_LIVED = quantities({
+  requests: { cpu: '10m', memory: '64Mi' },
+  limits: { cpu: '1', memory: '256Mi' },
+});
 
 /** Replicas on different nodes where there are several, without refusing to start where there is one. */
 export function spread(app: string): k8s.TopologySpreadConstraint[] {

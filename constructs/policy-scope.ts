@@ -1,28 +1,34 @@
 /**
- * Where Autocert's admission policies apply.
+ * Where Autocert's webhook and admission policies apply.
  * @module
  */
 import { Lazy } from 'cdk8s';
-import { NAMESPACE_LABEL } from '../runtime/contract.ts';
+import { NAMESPACE_LABEL, type PolicyConfig } from '../runtime/contract.ts';
+
+/** Picks the labelled namespaces, less the excluded ones; those are asked for at synth. */
+export function enabledNamespaces(policy: () => PolicyConfig) {
+  return {
+    matchLabels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value },
+    matchExpressions: [
+      {
+        key: 'kubernetes.io/metadata.name',
+        operator: 'NotIn',
+        values: Lazy.any({ produce: () => policy().excludedNamespaces }),
+      },
+    ],
+  };
+}
 
 /**
- * `matchConstraints` that pick the labelled namespaces, less the excluded ones; those are asked for at synth. All that the
- * API server would add by itself is written out, here and in the rules (`scope`): the field is atomic, and whoever applies
- * it server-side (Argo CD) after `kubectl apply` would be told of a conflict with what was added.
+ * `matchConstraints` of an admission policy. All that the API server would add by itself is written out, here and in the
+ * rules (`scope`): the field is atomic, and whoever applies it server-side (Argo CD) after `kubectl apply` would be told
+ * of a conflict with what was added.
  */
-export function enabledNamespaces(excluded: () => readonly string[]) {
+export function matchConstraints(policy: () => PolicyConfig, resourceRules: readonly object[]) {
   return {
     matchPolicy: 'Equivalent',
-    namespaceSelector: {
-      matchLabels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value },
-      matchExpressions: [
-        {
-          key: 'kubernetes.io/metadata.name',
-          operator: 'NotIn',
-          values: Lazy.any({ produce: () => [...excluded()] }),
-        },
-      ],
-    },
+    namespaceSelector: enabledNamespaces(policy),
     objectSelector: {},
+    resourceRules,
   } as const;
 }

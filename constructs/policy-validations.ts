@@ -4,6 +4,8 @@
  * @module
  */
 import { Annotation, type PolicyConfig } from '../runtime/contract.ts';
+import { formatDuration } from '../runtime/policy/duration.ts';
+import { POD_CERTIFICATE } from '../runtime/policy/lifetimes.ts';
 import { celIsDuration, celText } from './cel.ts';
 
 /** One validation, as the API has it. */
@@ -39,6 +41,7 @@ export function invalid(key: string, expression: string, wanted: string): Valida
 /** What native delivery cannot do. */
 export function nativeValidations(policy: PolicyConfig): readonly Validation[] {
   const usual = `duration(${celText(policy.defaultDuration)})`;
+  const [least, most] = [POD_CERTIFICATE.leastMs, POD_CERTIFICATE.mostMs].map(formatDuration);
   const lifetime = `(${celIsDuration('variables.duration')} ? duration(variables.duration) : [${usual}, variables.longest].min())`;
   const users =
     'variables.containers.map(container, container.?securityContext.?runAsUser.or(variables.spec.?securityContext.?runAsUser).orValue(-1))';
@@ -55,8 +58,8 @@ export function nativeValidations(policy: PolicyConfig): readonly Validation[] {
     ),
     invalid(
       Annotation.duration,
-      `${lifetime} >= duration("1h") && ${lifetime} <= duration("2184h")`,
-      'is not possible with pod certificates: the API takes 1h to 2184h (91 days)',
+      `${lifetime} >= duration("${least}") && ${lifetime} <= duration("${most}")`,
+      `is not possible with pod certificates: the API takes ${least} to ${most} (91 days)`,
     ),
     invalid(
       Annotation.owner,

@@ -1,6 +1,6 @@
 /**
- * What webhook and signer have in common: a Deployment of our image with a ServiceAccount, cluster-wide rights, and one
- * volume with everything that the program reads: configuration, root certificates, and the provisioner's password.
+ * What webhook and signer have in common: a Deployment of our image with a ServiceAccount, its rights, and one volume with
+ * everything that the program reads: configuration, root certificates, and the provisioner's password.
  * @module
  */
 import { Lazy } from 'cdk8s';
@@ -21,6 +21,7 @@ import {
   type SchedulingProps,
   spread,
 } from './pods.ts';
+import type { Rights } from './rights.ts';
 
 /** Where the volume is mounted, and what is where in it. */
 const FOLDER = '/etc/autocert';
@@ -36,6 +37,12 @@ export function caConfig(ca: IStepCa): CaConfig {
   };
 }
 
+/** A port of the program's container; the first is the one that kubelet's probes use. */
+export interface ProgramPort {
+  readonly name: string;
+  readonly number: number;
+}
+
 /** What makes one program differ from another. */
 export interface ProgramInput extends SchedulingProps {
   /** Name of every object, and the label `app` of the pods. */
@@ -43,29 +50,28 @@ export interface ProgramInput extends SchedulingProps {
   /** Subcommand of `autocert`. */
   readonly subcommand: string;
   readonly ca: IStepCa;
-  /** The configuration; asked for at synth, when every `AutocertNamespace` is known. */
-  readonly config: () => object;
-  /** Name of the ConfigMap with it. */
-  readonly configMap: string;
+  /** Settings that the program reads at its start only: the pods are replaced when they change. */
+  readonly atStart: object;
+  /** Settings that it follows while it runs; asked for at synth, when every `AutocertNamespace` is known. */
+  readonly followed: () => object;
   readonly image: ContainerImage;
   readonly replicas: number;
-  readonly resources: { readonly prop: string; readonly values: ContainerResources };
-  readonly port: { readonly name: string; readonly number: number; readonly scheme: 'HTTP' | 'HTTPS' };
-  readonly healthz: string;
-  readonly readyz: string;
-  /** What the program may do in the whole cluster. */
-  readonly rules: readonly k8s.PolicyRule[];
+  readonly resources: ContainerResources;
+  readonly ports: readonly [ProgramPort, ...ProgramPort[]];
+  readonly probes: { readonly healthz: string; readonly readyz: string; readonly scheme: 'HTTP' | 'HTTPS' };
+  readonly rights: Rights;
 }
 
 /** Makes the objects in `scope`; the Deployment is its `Resource`. */
 export function addProgram(scope: Construct, props: ProgramInput): void {
-  const { name } = props;
+  const { name, atStart, followed } = props;
   const { namespace } = props.ca;
   new k8s.KubeServiceAccount(scope, 'Account', { metadata: metadata(name, namespace) });
-  addClusterRights(scope, name, namespace, props.rules);
+  addRights(scope, props);
+  const config = () => `${JSON.stringify({ ...followed(), ...atStart }, undefined, 2)}\n`;
   new k8s.KubeConfigMap(scope, 'Config', {
-    metadata: metadata(props.configMap, namespace),
-    data: { [PATHS.config]: Lazy.any({ produce: () => `${JSON.stringify(props.config(), undefined, 2)}\n` }) },
+    metadata: metadata(configMapOf(name), namespace),
+    data: { [PATHS.config]: Lazy.any({ produce: config }) },
   });
   if (props.replicas > 1) disruptionBudget(scope, name, namespace, name);
   new k8s.KubeDeployment(scope, 'Resource', {
@@ -73,7 +79,7 @@ export function addProgram(scope: Construct, props: ProgramInput): void {
     spec: {
       replicas: props.replicas,
       selector: { matchLabels: { app: name } },
-      // A new pod is ready before an old one goes: an admission never finds nobody.
+      // A new pod is ready before an old one goes, so that somebody always answers.
       strategy: {
         type: 'RollingUpdate',
         rollingUpdate: { maxSurge: k8s.IntOrString.fromNumber(1), maxUnavailable: k8s.IntOrString.fromNumber(0) },
@@ -83,21 +89,36 @@ export function addProgram(scope: Construct, props: ProgramInput): void {
   });
 }
 
-function addClusterRights(scope: Construct, name: string, namespace: string, rules: readonly k8s.PolicyRule[]): void {
-  new k8s.KubeClusterRole(scope, 'ClusterRole', { metadata: metadata(name), rules: [...rules] });
+function configMapOf(program: string): string {
+  return `${program}-config`;
+}
+
+function addRights(scope: Construct, { name, ca: { namespace }, rights }: ProgramInput): void {
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }];
+  const apiGroup = 'rbac.authorization.k8s.io';
+  new k8s.KubeRole(scope, 'Role', { metadata: metadata(name, namespace), rules: [...rights.namespace] });
+  new k8s.KubeRoleBinding(scope, 'RoleBinding', {
+    metadata: metadata(name, namespace),
+    roleRef: { apiGroup, kind: 'Role', name },
+    subjects,
+  });
+  new k8s.KubeClusterRole(scope, 'ClusterRole', { metadata: metadata(name), rules: [...rights.cluster] });
   new k8s.KubeClusterRoleBinding(scope, 'ClusterRoleBinding', {
     metadata: metadata(name),
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    roleRef: { apiGroup, kind: 'ClusterRole', name },
+    subjects,
   });
 }
 
 function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
-  const { name, port } = props;
+  const { name, ports, probes } = props;
+  const probed = (path: string, timing: Omit<k8s.Probe, 'httpGet'>) =>
+    probe(path, ports[0].number, probes.scheme, timing);
   return {
     metadata: {
       labels: { app: name },
-      annotations: { [`${DOMAIN}/config-checksum`]: Lazy.any({ produce: () => digest(props.config()) }) },
+      // kubelet brings every other change into the volume, and the program looks for it.
+      annotations: { [`${DOMAIN}/config-checksum`]: digest(props.atStart) },
     },
     spec: {
       ...podDefaults(NON_ROOT, props),
@@ -108,15 +129,11 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
           name,
           ...props.image,
           command: [Program.autocert, props.subcommand, '--config', `${FOLDER}/${PATHS.config}`],
-          ports: [{ name: port.name, containerPort: port.number }],
+          ports: ports.map((port) => ({ name: port.name, containerPort: port.number })),
           securityContext: confined(),
-          resources: quantities(props.resources.prop, props.resources.values),
-          readinessProbe: probe(props.readyz, port.number, port.scheme, { periodSeconds: 2 }),
-          livenessProbe: probe(props.healthz, port.number, port.scheme, {
-            initialDelaySeconds: 10,
-            periodSeconds: 10,
-            failureThreshold: 6,
-          }),
+          resources: quantities(props.resources),
+          readinessProbe: probed(probes.readyz, { periodSeconds: 2 }),
+          livenessProbe: probed(probes.healthz, { initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 }),
           volumeMounts: [{ name: 'autocert', mountPath: FOLDER, readOnly: true }],
         },
       ],
@@ -125,10 +142,10 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
   };
 }
 
-function sources({ ca, configMap }: ProgramInput): k8s.VolumeProjection[] {
-  const item = (name: string, key: string, path: string) => ({ name, items: [{ key, path }] });
+function sources({ ca, name }: ProgramInput): k8s.VolumeProjection[] {
+  const item = (object: string, key: string, path: string) => ({ name: object, items: [{ key, path }] });
   return [
-    { configMap: item(configMap, PATHS.config, PATHS.config) },
+    { configMap: item(configMapOf(name), PATHS.config, PATHS.config) },
     { configMap: item(ca.rootConfigMap, PkiFile.root, PATHS.root) },
     { secret: item(ca.provisionerPasswordSecret, PkiFile.password, PATHS.password) },
   ];

@@ -19,6 +19,7 @@ import {
   probe,
   quantities,
   type SchedulingProps,
+  SHORT_LIVED,
   spread,
 } from './pods.ts';
 
@@ -41,7 +42,8 @@ const STEP_USER = 1000;
 /** Where the init container reads its input. */
 const INPUT = '/etc/autocert';
 
-const DEFAULT_RESOURCES: ContainerResources = {
+/** CPU and memory of step-ca, unless a prop says otherwise. */
+export const CA_RESOURCES: ContainerResources = {
   // Idle, step-ca with Badger holds about 40 MiB; Badger's tables grow into what it may have.
   requests: { cpu: '100m', memory: '64Mi' },
   limits: { cpu: '1', memory: '512Mi' },
@@ -52,7 +54,7 @@ export interface StepCaPodInput extends SchedulingProps {
   readonly image: ContainerImage;
   /** Image with our programs. */
   readonly autocertImage: ContainerImage;
-  readonly resources?: ContainerResources;
+  readonly resources: ContainerResources;
   readonly pki: Pki;
   /** ConfigMaps whose files go to `certs/`. */
   readonly certificates: readonly string[];
@@ -90,10 +92,7 @@ function configContainer(input: StepCaPodInput): k8s.Container {
     ...input.autocertImage,
     command: [Program.autocert, 'pki', 'config', ...template, ...provisioners, ...out, ...dataSource],
     securityContext: confined(),
-    resources: quantities('resources', {
-      requests: { cpu: '10m', memory: '64Mi' },
-      limits: { cpu: '1', memory: '256Mi' },
-    }),
+    resources: SHORT_LIVED,
     volumeMounts: [
       { name: 'template', mountPath: `${INPUT}/template`, readOnly: true },
       { name: 'provisioners', mountPath: `${INPUT}/provisioners`, readOnly: true },
@@ -119,13 +118,11 @@ function caContainer(input: StepCaPodInput): k8s.Container {
     // The file step-ca of the official image has the capability NET_BIND_SERVICE set on it. We need no low port, but
     // without the capability in the container's bounding set the kernel refuses to execute the file at all (EPERM).
     securityContext: confined('NET_BIND_SERVICE'),
-    resources: quantities('resources', input.resources ?? DEFAULT_RESOURCES),
+    resources: quantities(input.resources),
+    // After a crash Badger replays its log before step-ca listens: five minutes for that.
+    startupProbe: probe('/health', CONTAINER_PORT, 'HTTPS', { periodSeconds: 2, failureThreshold: 150 }),
     readinessProbe: probe('/health', CONTAINER_PORT, 'HTTPS', { periodSeconds: 5 }),
-    livenessProbe: probe('/health', CONTAINER_PORT, 'HTTPS', {
-      initialDelaySeconds: 10,
-      periodSeconds: 10,
-      failureThreshold: 6,
-    }),
+    livenessProbe: probe('/health', CONTAINER_PORT, 'HTTPS', { periodSeconds: 10, failureThreshold: 6 }),
     volumeMounts: [
       { name: 'certs', mountPath: `${STEP_PATH}/certs`, readOnly: true },
       { name: 'secrets', mountPath: `${STEP_PATH}/secrets`, readOnly: true },

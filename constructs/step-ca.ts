@@ -7,8 +7,9 @@ import { Size } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
-import { CaDatabase } from './ca-database.ts';
-import type { IStepCa } from './i-step-ca.ts';
+import { checkCaCertificates } from './ca-certificates.ts';
+import { CaDatabase, mebibytesOf } from './ca-database.ts';
+import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
 import { ImportedStepCa, type StepCaFromUrlProps } from './imported-step-ca.ts';
 import { checkLifetimes, goLifetimes, type LifetimeProps } from './lifetimes.ts';
 import { metadata } from './objects.ts';
@@ -18,6 +19,7 @@ import {
   type ContainerImage,
   type ContainerResources,
   checkedImage,
+  checkResources,
   DEFAULT_IMAGE,
   disruptionBudget,
   type ImagePullPolicy,
@@ -25,9 +27,24 @@ import {
   scheduling,
 } from './pods.ts';
 import { federatedRootFile, stepCaConfig } from './step-ca-config.ts';
-import { CA_NAME, CaObject, stepCaPod } from './step-ca-pod.ts';
+import { CA_NAME, CA_RESOURCES, CaObject, stepCaPod } from './step-ca-pod.ts';
 import { systemNamespace } from './system-namespace.ts';
-import { checkCaCertificates, checkDomain, checkHost, checkName, checkReplicas } from './validation.ts';
+import {
+  checkDomain,
+  checkFlag,
+  checkHost,
+  checkInstance,
+  checkList,
+  checkName,
+  checkReplicas,
+  refuse,
+} from './validation.ts';
+
+const checkPki = checkInstance('it takes Pki.inCluster(…) or Pki.existing(…)', Pki);
+const checkDatabase = checkInstance(
+  'it takes CaDatabase.persistent(…), .ephemeral(), .mysql(…) or .postgresql(…)',
+  CaDatabase,
+);
 
 /** Properties of {@link StepCa}. */
 export interface StepCaProps extends LifetimeProps, SchedulingProps {
@@ -45,7 +62,7 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
   readonly dnsNames?: readonly string[];
   /** DNS domain of the cluster. @default 'cluster.local' */
   readonly clusterDomain?: string;
-  /** Root certificates of other PKIs, PEM, that whoever asks the CA for its federation gets too. @default - none */
+  /** Root certificates of other PKIs, PEM, that pods trust besides the CA's own. @default - none */
   readonly federatedRoots?: readonly string[];
   /** Image of step-ca. @default 'smallstep/step-ca:0.30.2' */
   readonly image?: string;
@@ -82,41 +99,46 @@ export class StepCa extends Construct implements IStepCa {
   readonly defaultDuration: Duration;
   readonly minDuration: Duration;
   readonly maxDuration: Duration;
-  readonly #pki: Pki;
+  readonly rootCertificate: string | undefined;
   readonly #props: StepCaProps;
+  readonly #pki: Pki;
+  readonly #database: CaDatabase;
   readonly #autocertImage: ContainerImage;
+  readonly #init: PkiInit | undefined;
 
   /** Makes the CA's objects; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: StepCaProps = {}) {
     super(scope, id);
     const lifetimes = checkLifetimes(props);
     this.#props = props;
-    this.#pki = props.pki ?? Pki.inCluster();
+    this.#pki = checkPki('pki', props.pki ?? Pki.inCluster());
+    this.#database = checkDatabase('database', props.database ?? CaDatabase.persistent());
     this.#autocertImage = checkedImage('autocertImage', props.autocertImage ?? DEFAULT_IMAGE, props.imagePullPolicy);
     this.namespace = checkName('namespace', props.namespace ?? 'step');
     this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.url = `https://${CA_NAME}.${this.namespace}.svc`;
+    this.rootCertificate = this.#pki.rootCertificate;
     this.provisionerPasswordSecret = this.#pki.autocertPasswordSecret;
     this.defaultDuration = lifetimes.defaultDuration;
     this.minDuration = lifetimes.minDuration;
     this.maxDuration = lifetimes.maxDuration;
 
-    if (props.createNamespace ?? true) systemNamespace(this, this.namespace);
-    this.#addPki();
-    const database = props.database ?? CaDatabase.persistent();
-    const federatedRoots = this.#addFederatedRoots(props.federatedRoots ?? []);
+    refuseSecondCa(this);
+    if (checkFlag('createNamespace', props.createNamespace ?? true)) systemNamespace(this, this.namespace);
+    this.#init = this.#addPki();
+    const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
       ...goLifetimes(lifetimes),
-      dnsNames: this.#dnsNames(props.dnsNames ?? []),
+      dnsNames: this.#dnsNames(checkList('dnsNames', props.dnsNames ?? [], checkHost)),
       federatedRoots,
-      database,
+      database: this.#database,
     });
     new k8s.KubeConfigMap(this, 'Config', {
       metadata: metadata(CaObject.config, this.namespace),
       data: { 'ca.json': `${JSON.stringify(config, undefined, 2)}\n` },
     });
-    this.#addVolume(database);
-    this.#addStatefulSet(database, config, federatedRoots);
+    this.#addVolume();
+    this.#addStatefulSet(config, federatedRoots);
     new k8s.KubeService(this, 'Service', {
       metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
       spec: {
@@ -126,54 +148,41 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
-  /** Known when the PKI is an existing one; else the Job that makes the PKI fills it in. */
-  caBundleFor(webhookConfiguration: string): string | undefined {
-    if (this.#pki.caName !== undefined) this.#addInit(this.#pki.caName, webhookConfiguration);
-    return this.#pki.rootCertificate;
+  /** The Job that makes the PKI fills it in. With an existing PKI there is nothing to do. */
+  fillCaBundle(webhookConfiguration: string): void {
+    this.#init?.fillCaBundle(webhookConfiguration);
   }
 
-  #addPki(): void {
+  #addPki(): PkiInit | undefined {
     const { caName, rootCertificate, intermediateCertificate } = this.#pki;
-    if (caName !== undefined) this.#addInit(caName);
-    if (rootCertificate === undefined || intermediateCertificate === undefined) return;
-    new k8s.KubeConfigMap(this, 'Certificates', {
-      metadata: metadata(this.rootConfigMap, this.namespace),
-      data: { [PkiFile.root]: rootCertificate, [PkiFile.intermediate]: intermediateCertificate },
-    });
-  }
-
-  /** The Job again, now that it is known whose `caBundle` it fills in: its name follows from what it does. */
-  #addInit(caName: string, webhookConfiguration?: string): void {
-    this.node.tryRemoveChild('Init');
-    new PkiInit(this, 'Init', {
-      ...scheduling(this.#props),
-      image: this.#autocertImage,
-      namespace: this.namespace,
-      caName,
-      ...(webhookConfiguration && { webhookConfiguration }),
-    });
+    if (rootCertificate !== undefined && intermediateCertificate !== undefined) {
+      new k8s.KubeConfigMap(this, 'Certificates', {
+        metadata: metadata(this.rootConfigMap, this.namespace),
+        data: { [PkiFile.root]: rootCertificate, [PkiFile.intermediate]: intermediateCertificate },
+      });
+    }
+    if (caName === undefined) return undefined;
+    const { namespace } = this;
+    return new PkiInit(this, 'Init', { ...scheduling(this.#props), image: this.#autocertImage, namespace, caName });
   }
 
   #dnsNames(more: readonly string[]): readonly string[] {
     const service = `${CA_NAME}.${this.namespace}`;
     const own = [`${service}.svc`, `${service}.svc.${this.clusterDomain}`, service, 'localhost', '127.0.0.1'];
-    return [...new Set([...own, ...more.map((name, index) => checkHost(`dnsNames[${index}]`, name))])];
+    return [...new Set([...own, ...more])];
   }
 
   #addFederatedRoots(roots: readonly string[]): number {
     if (roots.length === 0) return 0;
-    const data = roots.map((pem, index) => {
-      checkCaCertificates(`federatedRoots[${index}]`, pem);
-      return [federatedRootFile(index + 1), pem] as const;
-    });
     new k8s.KubeConfigMap(this, 'FederatedRoots', {
       metadata: metadata(CaObject.federatedRoots, this.namespace),
-      data: Object.fromEntries(data),
+      data: Object.fromEntries(roots.map((pem, index) => [federatedRootFile(index + 1), pem])),
     });
     return roots.length;
   }
 
-  #addVolume({ kind }: CaDatabase): void {
+  #addVolume(): void {
+    const { kind } = this.#database;
     if (kind.type !== 'badgerv2' || kind.volume === undefined) return;
     const { size = Size.gibibytes(1), storageClass } = kind.volume;
     new k8s.KubePersistentVolumeClaim(this, 'Volume', {
@@ -186,14 +195,12 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
-  #addStatefulSet(database: CaDatabase, config: object, federatedRoots: number): void {
-    const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources } = this.#props;
+  #addStatefulSet(config: object, federatedRoots: number): void {
+    const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources = CA_RESOURCES } = this.#props;
     const replicas = checkReplicas('replicas', this.#props.replicas ?? 1);
-    if (replicas > 1 && !database.shared) {
-      throw new Error(
-        `replicas: got ${replicas}, but this database works with 1 only; set database to CaDatabase.mysql(…) or ` +
-          'CaDatabase.postgresql(…), which several replicas share',
-      );
+    if (replicas > 1 && !this.#database.shared) {
+      const wanted = 'set database to CaDatabase.mysql(…) or CaDatabase.postgresql(…), which several replicas share';
+      refuse('replicas', replicas, `this database works with 1 only; ${wanted}`);
     }
     if (replicas > 1) disruptionBudget(this, CA_NAME, this.namespace, CA_NAME);
     new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(CA_NAME, this.namespace) });
@@ -207,12 +214,12 @@ export class StepCa extends Construct implements IStepCa {
         selector: { matchLabels: { app: CA_NAME } },
         template: stepCaPod({
           ...scheduling(this.#props),
-          ...(resources && { resources }),
+          resources: checkResources('resources', resources),
           image: checkedImage('image', image, imagePullPolicy),
           autocertImage: this.#autocertImage,
           pki: this.#pki,
           certificates: [this.rootConfigMap, ...(federatedRoots > 0 ? [CaObject.federatedRoots] : [])],
-          database,
+          database: this.#database,
           config,
         }),
       },
@@ -220,8 +227,13 @@ export class StepCa extends Construct implements IStepCa {
   }
 }
 
+function checkRoot(prop: string, pem: unknown): string {
+  checkCaCertificates(prop, pem);
+  return pem as string;
+}
+
 /** In gibibytes where they are whole, as people and `kubectl get pvc` write it. */
 function storageQuantity(size: Size): k8s.Quantity {
-  const mebibytes = size.toMebibytes();
+  const mebibytes = mebibytesOf(size);
   return k8s.Quantity.fromString(mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`);
 }

@@ -3,13 +3,21 @@
  * StatefulSets, DaemonSets, Jobs and CronJobs, so that a name is refused at `kubectl apply` of the Deployment and not in
  * the events of a ReplicaSet. With the policy injector it is what judges pods, too.
  *
- * It is a courtesy: names are judged again, with no way around it, by the webhook's token endpoint and by the signer
- * (`runtime/lib/pod-certificate.ts`, whose rules these are). Where CEL cannot say the same, it is the more lenient one.
+ * It is a courtesy: names are judged again, with no way around it, by the certificate endpoint and by the signer
+ * (`runtime/policy/certificate-spec.ts`, whose rules these are). Where CEL cannot say the same, it is the more lenient one.
  * @module
  */
 import { ApiObject, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
-import { Annotation, CERTIFICATE_DIR, ContainerName, type PolicyConfig, VolumeName } from '../runtime/contract.ts';
+import {
+  Annotation,
+  CERTIFICATE_DIR,
+  ContainerName,
+  DELIVERIES,
+  type PolicyConfig,
+  VolumeName,
+} from '../runtime/contract.ts';
+import { MAX_SANS } from '../runtime/policy/lifetimes.ts';
 import {
   ANNOTATION_PREFIX,
   CEL_NAMESPACE,
@@ -21,15 +29,13 @@ import {
   celText,
 } from './cel.ts';
 import { metadata } from './objects.ts';
-import { enabledNamespaces } from './policy-scope.ts';
+import { matchConstraints } from './policy-scope.ts';
 import { annotation, invalid, nativeValidations, shown, type Validation } from './policy-validations.ts';
 
 /** Properties of {@link ValidationPolicy}. */
 export interface ValidationPolicyProps {
   /** Asked at synth, when all namespaces are known. */
   readonly policy: () => PolicyConfig;
-  /** Namespaces that are left alone whatever their labels say; asked at synth. */
-  readonly excludedNamespaces: () => readonly string[];
   /**
    * Whether pods are injected by the policy: then it judges pods as well, and refuses what native delivery cannot do.
    * @default false
@@ -64,10 +70,7 @@ export class ValidationPolicy extends Construct {
       metadata: metadata(name),
       spec: {
         failurePolicy: 'Fail',
-        matchConstraints: {
-          ...enabledNamespaces(props.excludedNamespaces),
-          resourceRules: policyInjector ? [pods, ...resourceRules] : resourceRules,
-        },
+        matchConstraints: matchConstraints(props.policy, policyInjector ? [pods, ...resourceRules] : resourceRules),
         matchConditions: [
           {
             name: 'asks-for-a-certificate',
@@ -121,8 +124,8 @@ function variablesOf(policy: PolicyConfig): readonly { name: string; expression:
     sansText: `string(${annotation(Annotation.sans)}).trim()`,
     sans: 'variables.sansText == "" ? [] : variables.sansText.split(",").map(name, name.trim())',
     allowed: celAllowedNames(policy),
-    // More than 64 are refused anyway, and a long list must not use up what CEL may cost.
-    refused: `(variables.sans.size() > 64 ? [] : variables.sans).filter(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
+    // Too many are refused anyway, and a long list must not use up what CEL may cost.
+    refused: `(variables.sans.size() > ${MAX_SANS} ? [] : variables.sans).filter(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
     nameRefused: `[string(variables.name)].exists(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
     hint: `" not allowed to pods of namespace " + ${CEL_NAMESPACE} + ": *." + ${CEL_NAMESPACE} + ".svc, *." + ${CEL_NAMESPACE} + ".svc.${policy.clusterDomain}, *." + ${CEL_NAMESPACE} + ".pod.${policy.clusterDomain}, <service>." + ${CEL_NAMESPACE} + " and the allowedNames of its AutocertNamespace are"`,
     duration: annotation(Annotation.duration),
@@ -149,20 +152,15 @@ function validationsOf(policy: PolicyConfig): readonly Validation[] {
       messageExpression: `${celText(`${Annotation.name}: `)} + ${shown('variables.name')} + " is" + variables.hint`,
       ...forbidden,
     },
-    invalid(
-      Annotation.name,
-      'variables.name.size() <= 64',
-      'is longer than 64 characters: give a shorter name here, and the long one in sans',
-    ),
     {
       expression: 'variables.refused.size() == 0',
       messageExpression: `${celText(`${Annotation.sans}: `)} + ${shown('variables.refused.join(", ")')} + " is" + variables.hint`,
       ...forbidden,
     },
-    invalid(Annotation.sans, 'variables.sans.size() <= 64', 'are more than 64 names'),
+    invalid(Annotation.sans, `variables.sans.size() <= ${MAX_SANS}`, `are more than ${MAX_SANS} names`),
     invalid(
       Annotation.sans,
-      'variables.sans.size() > 64 || variables.sans.all(name, variables.sans.exists_one(other, other == name))',
+      `variables.sans.size() > ${MAX_SANS} || variables.sans.all(name, variables.sans.exists_one(other, other == name))`,
       'has a name twice',
     ),
     invalid(
@@ -182,7 +180,7 @@ function validationsOf(policy: PolicyConfig): readonly Validation[] {
     ),
     oneOf(Annotation.initFirst, ['true', 'false']),
     oneOf(Annotation.bootstrapperOnly, ['true', 'false']),
-    oneOf(Annotation.delivery, ['auto', 'native', 'sidecar']),
+    oneOf(Annotation.delivery, DELIVERIES),
     ...conflictValidations(),
   ];
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,14 +15,22 @@ const PEERS = Object.keys(packageJson.peerDependencies);
 /** An app in TypeScript; `@ts-expect-error` proves that the types are there at all. */
 const APP = `
 import { App, Chart, Duration } from 'cdk8s';
-import { AutocertNamespace, AutocertWebhook, StepCa, type IStepCa } from 'cdk8s-autocert';
+import { AutocertNamespace, AutocertSigner, AutocertWebhook, Injector, StepCa } from 'cdk8s-autocert';
+import type { AutocertSignerProps, ContainerImage, IAutocertWebhook, IStepCa, PolicyConfig } from 'cdk8s-autocert';
 const app = new App();
 const chart = new Chart(app, 'autocert');
 const ca: IStepCa = new StepCa(chart, 'ca', { maxDuration: Duration.days(7) });
-const webhook = new AutocertWebhook(chart, 'autocert', { ca });
+const injector = Injector.webhook({ replicas: 3, timeout: Duration.seconds(3) });
+const webhook: IAutocertWebhook = new AutocertWebhook(chart, 'autocert', { ca, injector, signer: { renewAt: 0.5 } });
 new AutocertNamespace(chart, 'shop', { webhook, name: 'shop', allowedNames: ['*.shop.example.com'] });
-// @ts-expect-error: a URL is a text
+// Whatever a public type names is public, too.
+const image: ContainerImage = { image: 'autocert:x', imagePullPolicy: 'Always' };
+const signer = (policy: () => PolicyConfig): AutocertSignerProps => ({ ca, policy, image });
+type Signer = (props: AutocertSignerProps) => AutocertSigner;
+// @ts-expect-error: a URL is a string
 const url: number = ca.url;
+// @ts-expect-error: an injector is no word
+const word: Injector = 'policy';
 process.stdout.write(app.synthYaml());
 `;
 
@@ -81,6 +89,16 @@ describe('the packed tarball', () => {
     expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
   });
 
+  test('has constructs that carry no library of the programs', async () => {
+    const code = await readFile(join(app, 'node_modules/cdk8s-autocert/build/constructs.cjs'), 'utf8');
+    expect(code).not.toMatch(/node_modules\//);
+    const types = packed.filter((path) => path.endsWith('.d.ts'));
+    for (const path of types) {
+      const text = await readFile(join(app, 'node_modules/cdk8s-autocert', path), 'utf8');
+      expect([path, /from '(?!\.|node:|cdk8s|cdk8s-plus-27|constructs)[^']*'/.exec(text)]).toEqual([path, null]);
+    }
+  });
+
   test('needs nothing but its peers', async () => {
     const names = await readdir(join(app, 'node_modules'));
     expect(names.sort()).toEqual(['@types', 'cdk8s', 'cdk8s-autocert', 'cdk8s-plus-27', 'constructs', 'typescript']);
@@ -118,8 +136,12 @@ describe('the packed tarball', () => {
     await expect(node(tsc, ...strict, ...options, file)).resolves.toMatchObject({ stdout: '' });
   });
 
-  test('has a program that runs', async () => {
-    const { stdout } = await run(join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs'), ['--help']);
-    expect(stdout).toContain('Usage: autocert');
+  test('has a program that runs, and works with keys and certificates', async () => {
+    const program = join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs');
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    expect((await run(program, ['--help'], { env })).stdout).toContain('Usage: autocert');
+    await run(program, ['init', '--dir', 'pki', '--password-files'], { cwd: app, env });
+    const { stdout } = await run(program, ['inspect', 'pki/certs/root_ca.crt'], { cwd: app, env });
+    expect(stdout).toContain('Root CA');
   });
 });

@@ -13,7 +13,9 @@ onRenewal((files) => {
   server.setSecureContext({ ...options, ...files });
   console.log(`${new Date().toISOString()}: certificate renewed`);
 });
-server.listen(Number(process.env.PORT ?? 443), () => console.log(`listening on ${server.address().port}`));
+server.listen(Number(process.env.PORT ?? 443), process.env.LISTEN_ADDRESS, () =>
+  console.log(`listening on ${server.address().port}`),
+);
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {

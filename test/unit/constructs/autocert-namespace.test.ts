@@ -83,7 +83,11 @@ describe('AutocertNamespace', () => {
 describe('AutocertNamespace refuses', () => {
   test.each<[string, Props[], RegExp]>([
     ['a name that cannot exist', [{ name: 'Shop' }], /^name: got "Shop"/],
-    ['the namespace of the CA', [{ name: 'step' }], /^name: got "step", but the webhook never touches/],
+    [
+      'the namespace of the CA',
+      [{ name: 'step' }],
+      /^name: got "step", but the pods of this namespace never get a certificate$/,
+    ],
     ['kube-system', [{ name: 'kube-system' }], /^name: got "kube-system"/],
     ['an unknown level', [{ name: 'shop', podSecurity: 'lax' as 'baseline' }], /^podSecurity: got "lax"/],
     [
@@ -99,9 +103,35 @@ describe('AutocertNamespace refuses', () => {
     [
       'a pattern that is none, and says which',
       [{ name: 'shop', allowedNames: ['ok.example.com', 'Shop.example.com'] }],
-      /^allowedNames\[1\]: got "Shop.example.com", but it takes DNS names in lower case/,
+      /^allowedNames\[1\]: got "Shop.example.com", but it has upper-case letters; write "shop.example.com" \(it takes DNS/,
+    ],
+    [
+      'a pattern without a list',
+      [{ name: 'shop', allowedNames: '*.x.com' as never }],
+      /^allowedNames: got "\*.x.com", but/,
+    ],
+    [
+      'a pattern that is a number',
+      [{ name: 'shop', allowedNames: [5] as never }],
+      /^allowedNames\[0\]: got 5, but it takes/,
+    ],
+    [
+      'a lifetime that is a word',
+      [{ name: 'shop', maxDuration: '24h' as never }],
+      /^maxDuration: got "24h", but it takes a Duration, such as Duration.hours\(24\)$/,
+    ],
+    ['labels that are numbers', [{ name: 'shop', labels: { tier: 1 } as never }], /^labels.tier: got 1, but it takes/],
+    [
+      'a flag that is a word',
+      [{ name: 'shop', create: 'no' as never }],
+      /^create: got "no", but it takes true or false$/,
     ],
   ])('%s', (_what, props, message) => expect(() => made(...props)).toThrow(message));
+
+  test('a webhook that is none', () => {
+    const attempt = () => new AutocertNamespace(new Chart(new App(), 'test'), 'shop', { name: 'shop' } as never);
+    expect(attempt).toThrow(/^webhook: got undefined, but it takes an AutocertWebhook$/);
+  });
 
   test('the same namespace twice', () => {
     const app = new App();

@@ -1,5 +1,12 @@
 import { ApiObject, App, Chart, Duration, JsonPatch } from 'cdk8s';
-import { AutocertWebhook, type AutocertWebhookProps, StepCa } from '../../../constructs/index.ts';
+import {
+  AutocertNamespace,
+  AutocertWebhook,
+  type AutocertWebhookProps,
+  Injector,
+  StepCa,
+  type WebhookInjectorOptions,
+} from '../../../constructs/index.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { configOf, find, listed, type Manifest, podSpecs, restrictedFaults, synth } from '../../support/manifests.ts';
 
@@ -13,6 +20,8 @@ function made(props: Props = {}): readonly Manifest[] {
   new AutocertWebhook(chart, 'autocert', { ca, ...props });
   return chart.toJson();
 }
+/** The same with another webhook injector. */
+const injecting = (options: WebhookInjectorOptions) => made({ injector: Injector.webhook(options) });
 const config = (manifests: readonly Manifest[]) => configOf(manifests, 'autocert-config', 'config.json');
 const registration = (manifests: readonly Manifest[]) => find(manifests, 'MutatingWebhookConfiguration').webhooks[0];
 
@@ -25,7 +34,10 @@ describe('AutocertWebhook', () => {
     expect(find(manifests, 'Deployment', 'autocert').spec.template.metadata.labels).toEqual({ app: 'autocert' });
     expect(find(manifests, 'Service').spec).toMatchObject({
       selector: { app: 'autocert' },
-      ports: [{ port: 443, targetPort: 4443 }],
+      ports: [
+        { port: 443, targetPort: 4443 },
+        { port: 4444, targetPort: 4444 },
+      ],
     });
     expect(find(manifests, 'Service').metadata).toMatchObject({ name: 'autocert', namespace: 'step' });
   });
@@ -48,14 +60,33 @@ describe('AutocertWebhook', () => {
       expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/part-of': 'autocert' });
   });
 
-  test('may review tokens and read pods and namespaces, and nothing else', () => {
+  test('serves admission and certificates on ports of their own, in the container and in the Service', () => {
+    const [container] = find(manifests, 'Deployment', 'autocert').spec.template.spec.containers;
+    expect(container.ports).toEqual([
+      { name: 'https', containerPort: 4443 },
+      { name: 'certificates', containerPort: 4444 },
+    ]);
+    expect(find(manifests, 'Service').spec.ports).toEqual([
+      { name: 'https', port: 443, targetPort: 4443 },
+      { name: 'certificates', port: 4444, targetPort: 4444 },
+    ]);
+    expect(config(manifests)).toMatchObject({ port: 4443, certificatePort: 4444 });
+    expect(registration(manifests).clientConfig.service.port).toBe(443);
+  });
+
+  test('lets the webhook review tokens, read pods and namespaces, report Events and read forced renewals, and no more', () => {
     expect(find(manifests, 'ClusterRole', 'autocert').rules).toEqual([
       { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
       { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+    ]);
+    expect(find(manifests, 'Role', 'autocert').metadata.namespace).toBe('step');
+    expect(find(manifests, 'Role', 'autocert').rules).toEqual([
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['autocert-renewals'], verbs: ['get'] },
     ]);
   });
 
-  test('gives its signer the right to answer for its own signer name, and nothing beyond what it does', () => {
+  test('lets its signer answer for its own signer name, and do nothing beyond what it does', () => {
     const certificates = ['certificates.k8s.io'];
     expect(find(manifests, 'ClusterRole', 'autocert-signer').rules).toEqual([
       { apiGroups: certificates, resources: ['podcertificaterequests'], verbs: ['list', 'watch'] },
@@ -73,6 +104,7 @@ describe('AutocertWebhook', () => {
         verbs: ['create', 'patch'],
       },
       { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create'] },
     ]);
     expect(find(manifests, 'Role', 'autocert-signer').rules).toEqual([
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
@@ -88,6 +120,7 @@ describe('AutocertWebhook', () => {
   test('binds each role to the ServiceAccount of its own name', () => {
     const bindings = manifests.filter(({ kind }) => kind.endsWith('RoleBinding'));
     expect(listed(bindings)).toEqual([
+      'RoleBinding/autocert',
       'ClusterRoleBinding/autocert',
       'RoleBinding/autocert-signer',
       'ClusterRoleBinding/autocert-signer',
@@ -162,7 +195,7 @@ describe('AutocertWebhook', () => {
 
   test('refuses annotated pods while it is down, unless told to let them pass', () => {
     expect(registration(manifests)).toMatchObject({ failurePolicy: 'Fail', timeoutSeconds: 5 });
-    const lenient = registration(made({ failurePolicy: 'Ignore', timeout: Duration.seconds(30) }));
+    const lenient = registration(injecting({ failurePolicy: 'Ignore', timeout: Duration.seconds(30) }));
     expect(lenient).toMatchObject({ failurePolicy: 'Ignore', timeoutSeconds: 30 });
   });
 
@@ -175,19 +208,22 @@ describe('AutocertWebhook', () => {
       expect(find(manifests, 'PodDisruptionBudget', name).spec).toEqual({
         minAvailable: 1,
         selector: { matchLabels: { app: name } },
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
       });
     }
   });
 
   test('lets nodes be drained when it has one replica', () => {
-    expect(listed(made({ replicas: 1, signerReplicas: 1 })).join()).not.toContain('PodDisruptionBudget');
+    expect(listed(made({ injector: Injector.webhook({ replicas: 1 }), signer: { replicas: 1 } })).join()).not.toContain(
+      'PodDisruptionBudget',
+    );
   });
 
   test('serves under the name that agents connect to', () => {
-    const { autocertUrl, servingNames, port } = config(manifests);
+    const { autocertUrl, servingNames, namespace } = config(manifests);
     expect(servingNames).toEqual(['autocert.step.svc', 'autocert.step.svc.cluster.local', 'autocert.step']);
-    expect(autocertUrl).toBe('https://autocert.step.svc');
-    expect(port).toBe(4443);
+    expect(autocertUrl).toBe('https://autocert.step.svc:4444');
+    expect(namespace).toBe('step');
   });
 
   test('follows the CA into its namespace and cluster domain', () => {
@@ -198,15 +234,15 @@ describe('AutocertWebhook', () => {
     expect(config(moved)).toMatchObject({
       clusterDomain: 'k8s.example.com',
       caUrl: 'https://ca.pki.svc',
-      autocertUrl: 'https://autocert.pki.svc',
+      autocertUrl: 'https://autocert.pki.svc:4444',
       servingNames: ['autocert.pki.svc', 'autocert.pki.svc.k8s.example.com', 'autocert.pki'],
     });
     expect(JSON.stringify(moved)).not.toMatch(/"step"/);
   });
 
   test('tells the signer when kubelet is to renew, if that is not the usual two thirds', () => {
-    const renewAt = (props: object) => configOf(made(props), 'autocert-signer-config', 'config.json').renewAt;
-    expect(renewAt({ signerRenewAt: 0.5 })).toBe(0.5);
+    const renewAt = (props: Props) => configOf(made(props), 'autocert-signer-config', 'config.json').renewAt;
+    expect(renewAt({ signer: { renewAt: 0.5 } })).toBe(0.5);
     expect(renewAt({})).toBeUndefined();
   });
 
@@ -229,7 +265,7 @@ describe('AutocertWebhook', () => {
     expect(agent).toEqual({
       image: `autocert:${packageJson.version}`,
       imagePullPolicy: 'IfNotPresent',
-      resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: '128Mi' } },
+      resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '1', memory: '128Mi' } },
     });
   });
 
@@ -239,9 +275,7 @@ describe('AutocertWebhook', () => {
       made({
         image: `registry.example.com:5000/autocert@sha256:${'0'.repeat(64)}`,
         imagePullPolicy: 'Always',
-        agentResources,
-        delivery: 'sidecar',
-        sidecar: 'classic',
+        injector: Injector.webhook({ agentResources, delivery: 'sidecar', sidecar: 'classic' }),
       }),
     );
     expect(manifests).toMatchObject({
@@ -251,10 +285,28 @@ describe('AutocertWebhook', () => {
     });
   });
 
-  test('replaces its pods when its configuration changes, and only then', () => {
-    const checksum = (props?: Props) => find(made(props), 'Deployment', 'autocert').spec.template.metadata.annotations;
-    expect(checksum({ delivery: 'sidecar' })).not.toEqual(checksum());
-    expect(checksum({ failurePolicy: 'Ignore' })).toEqual(checksum());
+  test('never replaces its pods for a setting that they follow while they run', () => {
+    const rules = synth((chart) => {
+      const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') });
+      webhook.addNamespace('shop', { allowedNames: ['*.shop.example.com'] });
+    });
+    for (const name of ['autocert', 'autocert-signer']) {
+      const template = (objects: readonly Manifest[]) => find(objects, 'Deployment', name).spec.template;
+      const file = `${name}-config`;
+      expect(configOf(rules, file, 'config.json')).not.toEqual(configOf(manifests, file, 'config.json'));
+      expect(template(rules)).toEqual(template(manifests));
+      expect(template(injecting({ delivery: 'sidecar', sidecar: 'classic' }))).toEqual(template(manifests));
+    }
+  });
+
+  test('replaces its pods when a setting changes that they read at their start: ports and Lease', () => {
+    const moved = synth((chart) => {
+      new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca', { namespace: 'pki' }) });
+    });
+    const checksum = (objects: readonly Manifest[], name: string) =>
+      find(objects, 'Deployment', name).spec.template.metadata.annotations['autocert.step.sm/config-checksum'];
+    expect(checksum(moved, 'autocert-signer')).not.toBe(checksum(manifests, 'autocert-signer'));
+    expect(checksum(moved, 'autocert')).toBe(checksum(manifests, 'autocert'));
   });
 
   test('never touches the namespaces that it is told to leave alone', () => {
@@ -265,8 +317,11 @@ describe('AutocertWebhook', () => {
       excludedNamespaces: ['monitoring'],
     });
     webhook.excludeNamespace('backup');
-    const { values } = registration(chart.toJson()).namespaceSelector.matchExpressions[0];
-    expect(values).toEqual(['backup', 'kube-system', 'monitoring', 'step']);
+    const excluded = ['backup', 'kube-system', 'monitoring', 'step'];
+    expect(registration(chart.toJson()).namespaceSelector.matchExpressions[0].values).toEqual(excluded);
+    for (const name of ['autocert-config', 'autocert-signer-config']) {
+      expect(configOf(chart.toJson(), name, 'config.json').excludedNamespaces).toEqual(excluded);
+    }
   });
 
   test('is the construct whose Deployment the escape hatch finds', () => {
@@ -292,8 +347,8 @@ describe('AutocertWebhook', () => {
   });
 });
 
-describe('AutocertWebhook, injector "policy"', () => {
-  const manifests = made({ injector: 'policy' });
+describe('AutocertWebhook with Injector.policy()', () => {
+  const manifests = made({ injector: Injector.policy() });
 
   test('has no webhook: nothing of it runs, is registered or has rights', () => {
     expect(listed(manifests).filter((name) => /\/autocert(-config)?$/.test(name))).toEqual([
@@ -311,14 +366,17 @@ describe('AutocertWebhook, injector "policy"', () => {
 
   test('has a PKI Job that may not touch any webhook', () => {
     const all = synth((chart) => {
-      new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+      new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: Injector.policy() });
     });
     expect(JSON.stringify(all)).not.toContain('mutatingwebhookconfigurations');
   });
 
   test('knows the rules of every namespace, and leaves the excluded ones alone', () => {
     const chart = new Chart(new App(), 'test');
-    const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+    const webhook = new AutocertWebhook(chart, 'autocert', {
+      ca: new StepCa(chart, 'ca'),
+      injector: Injector.policy(),
+    });
     webhook.addNamespace('shop', { allowedNames: ['*.shop.example.com'] });
     webhook.excludeNamespace('backup');
     for (const kind of ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy']) {
@@ -331,7 +389,10 @@ describe('AutocertWebhook, injector "policy"', () => {
 
   test('is the construct whose MutatingAdmissionPolicy the escape hatch finds', () => {
     const chart = new Chart(new App(), 'test');
-    const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+    const webhook = new AutocertWebhook(chart, 'autocert', {
+      ca: new StepCa(chart, 'ca'),
+      injector: Injector.policy(),
+    });
     ApiObject.of(webhook).addJsonPatch(JsonPatch.replace('/spec/failurePolicy', 'Ignore'));
     expect(find(chart.toJson(), 'MutatingAdmissionPolicy').spec.failurePolicy).toBe('Ignore');
   });
@@ -339,62 +400,137 @@ describe('AutocertWebhook, injector "policy"', () => {
 
 test('AutocertWebhook judges no Deployments where the cluster has no validating policies', () => {
   expect(listed(made()).join()).toContain('ValidatingAdmissionPolicy/autocert');
-  expect(listed(made({ workloadPolicy: false })).join()).not.toContain('ValidatingAdmissionPolicy');
+  expect(listed(injecting({ workloadPolicy: false })).join()).not.toContain('ValidatingAdmissionPolicy');
+});
+
+describe('two AutocertWebhooks', () => {
+  const second = (other: (scope: Chart, ca: StepCa) => void) => () => {
+    const app = new App();
+    const chart = new Chart(app, 'system');
+    const ca = new StepCa(chart, 'ca');
+    new AutocertWebhook(chart, 'one', { ca });
+    other(chart, ca);
+    chart.toJson();
+  };
+
+  test.each<[string, (scope: Chart, ca: StepCa) => void, string]>([
+    ['in one chart', (chart, ca) => void new AutocertWebhook(chart, 'two', { ca }), 'system/two'],
+    [
+      'of one CA',
+      (chart, ca) => void new AutocertWebhook(new Chart(chart.node.root, 'elsewhere'), 'two', { ca }),
+      'elsewhere/two',
+    ],
+  ])('%s are one error, which names both', (_what, other, path) => {
+    expect(second(other)).toThrow(
+      `Validation failed with the following errors:\n  [${path}] AutocertWebhook "${path}" is the second beside ` +
+        '"system/one", and a cluster has one: their objects have the same names. One serves any number of namespaces.',
+    );
+  });
+
+  test('may be in charts of different clusters', () => {
+    const other = (chart: Chart) => {
+      const elsewhere = new Chart(chart.node.root, 'elsewhere');
+      new AutocertWebhook(elsewhere, 'two', { ca: new StepCa(elsewhere, 'ca') });
+    };
+    expect(second(other)).not.toThrow();
+  });
 });
 
 describe('AutocertWebhook refuses', () => {
-  test.each<[string, Props, RegExp]>([
+  test.each<[string, unknown, RegExp]>([
+    ['no CA', { ca: undefined }, /^ca: got undefined, but it takes a StepCa, or what StepCa.fromUrl gives$/],
+    ['a CA that is a URL', { ca: 'https://ca' }, /^ca: got "https:\/\/ca", but it takes a StepCa/],
     [
-      'a timeout of nothing',
-      { timeout: Duration.millis(500) },
-      /^timeout: got "0.5s", but it takes 1 to 30 whole seconds$/,
+      'an injector that is a word',
+      { injector: 'policy' },
+      /^injector: got "policy", but it takes Injector.webhook\(…\) or Injector.policy\(\)$/,
     ],
-    ['a timeout beyond half a minute', { timeout: Duration.minutes(1) }, /^timeout: got "1m"/],
-    ['no replicas', { replicas: 0 }, /^replicas: got 0/],
     [
       'a renewal after expiry',
-      { signerRenewAt: 1.5 },
-      /^signerRenewAt: got 1.5, but it takes a number between 0 and 1/,
+      { signer: { renewAt: 1.5 } },
+      /^signer.renewAt: got 1.5, but it takes a number between 0 and 1/,
     ],
-    ['a negative number of signers', { signerReplicas: -1 }, /^signerReplicas: got -1/],
+    ['a negative number of signers', { signer: { replicas: -1 } }, /^signer.replicas: got -1/],
+    ['a signer that is a number', { signer: 3 }, /^signer: got 3, but it takes an object$/],
+    [
+      'signers with wrong quantities',
+      { signer: { resources: { requests: {}, limits: { memory: '-1' } } } },
+      /^signer.resources.limits.memory: got "-1"/,
+    ],
+    ['an image that is none', { image: 'Autocert latest' }, /^image: got "Autocert latest"/],
+    ['an image that is no string', { image: 5 }, /^image: got 5, but it takes an image reference/],
+    ['a namespace that cannot exist', { excludedNamespaces: ['a.b'] }, /^excludedNamespaces\[0\]: got "a.b"/],
+    [
+      'a namespace instead of a list',
+      { excludedNamespaces: 'a' },
+      /^excludedNamespaces: got "a", but it takes a list$/,
+    ],
+    ['a node selector with numbers', { nodeSelector: { gpu: 1 } }, /^nodeSelector.gpu: got 1, but it takes the value/],
+    ['tolerations that are words', { tolerations: ['all'] }, /^tolerations\[0\]: got "all", but it takes an object$/],
+  ])('%s', (_what, props, message) => expect(() => made(props as Props)).toThrow(message));
+
+  test('to leave a namespace alone whose rules it was given', () => {
+    const chart = new Chart(new App(), 'test');
+    const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') });
+    webhook.addNamespace('shop', {});
+    expect(() => webhook.excludeNamespace('shop')).toThrow(/^excludedNamespaces: got "shop", but the rules/);
+  });
+});
+
+describe('Injector.webhook refuses', () => {
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a timeout of half a second',
+      { timeout: Duration.millis(500) },
+      /^timeout: got "0.5s", but it takes 1 to 30 whole seconds, such as Duration.seconds\(5\)$/,
+    ],
+    ['a timeout beyond half a minute', { timeout: Duration.minutes(1) }, /^timeout: got "1m"/],
+    ['a timeout that is a number', { timeout: 5 }, /^timeout: got 5, but it takes 1 to 30 whole seconds/],
+    ['no replicas', { replicas: 0 }, /^replicas: got 0/],
     [
       'an unknown failure policy',
-      { failurePolicy: 'Maybe' as 'Fail' },
+      { failurePolicy: 'Maybe' },
       /^failurePolicy: got "Maybe", but it takes "Fail" or "Ignore"$/,
     ],
     [
       'an unknown delivery',
-      { delivery: 'pigeon' as 'auto' },
+      { delivery: 'pigeon' },
       /^delivery: got "pigeon", but it takes "auto" or "native" or "sidecar"$/,
     ],
-    [
-      'an unknown injector',
-      { injector: 'needle' as 'policy' },
-      /^injector: got "needle", but it takes "webhook" or "policy"$/,
-    ],
-    [
-      'props of the webhook where there is none',
-      { injector: 'policy', replicas: 3 },
-      /^replicas: got 3, but with injector "policy" there is neither webhook nor agent$/,
-    ],
-    [
-      'sidecars where there is no webhook',
-      { injector: 'policy', delivery: 'sidecar' },
-      /^delivery: got "sidecar", but/,
-    ],
-    ['pods that nobody judges', { injector: 'policy', workloadPolicy: false }, /^workloadPolicy: got false, but/],
-    ['an unknown shape of sidecars', { sidecar: 'round' as 'auto' }, /^sidecar: got "round"/],
-    ['an image that is none', { image: 'Autocert latest' }, /^image: got "Autocert latest"/],
-    ['a namespace that cannot exist', { excludedNamespaces: ['a.b'] }, /^excludedNamespaces: got "a.b"/],
+    ['an unknown shape of sidecars', { sidecar: 'round' }, /^sidecar: got "round"/],
+    ['a flag that is a word', { workloadPolicy: 'no' }, /^workloadPolicy: got "no", but it takes true or false$/],
     [
       'agents with wrong quantities',
       { agentResources: { requests: { cpu: 'half' }, limits: {} } },
       /^agentResources.requests.cpu: got "half"/,
     ],
     [
-      'signers with wrong quantities',
-      { signerResources: { requests: {}, limits: { memory: '-1' } } },
-      /^signerResources.limits.memory: got "-1"/,
+      'resources without limits',
+      { resources: { requests: {} } },
+      /^resources.limits: got undefined, but it takes quantities by resource, such as \{ memory: "128Mi" \}$/,
     ],
-  ])('%s', (_what, props, message) => expect(() => made(props)).toThrow(message));
+    ['resources that are a word', { resources: 'small' }, /^resources: got "small", but it takes an object$/],
+  ])('%s', (_what, options, message) => {
+    expect(() => Injector.webhook(options as WebhookInjectorOptions)).toThrow(message);
+  });
+});
+
+test('no namespace of a Chart gets onto a cluster-scoped object of Autocert', () => {
+  const chart = new Chart(new App(), 'test', { namespace: 'mine' });
+  const ca = new StepCa(chart, 'ca');
+  const webhook = new AutocertWebhook(chart, 'autocert', { ca });
+  new AutocertNamespace(chart, 'shop', { webhook, name: 'shop' });
+  new AutocertNamespace(chart, 'old', { webhook, name: 'old', create: false });
+  const without = chart.toJson().filter(({ metadata }: Manifest) => metadata.namespace === undefined);
+  expect(new Set(without.map(({ kind }: Manifest) => kind))).toEqual(
+    new Set([
+      'Namespace',
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'MutatingWebhookConfiguration',
+      'ValidatingAdmissionPolicy',
+      'ValidatingAdmissionPolicyBinding',
+    ]),
+  );
+  expect(JSON.stringify(chart.toJson())).not.toContain('"mine"');
 });

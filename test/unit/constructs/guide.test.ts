@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ApiObject, App, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import { parse } from 'yaml';
 import * as ours from '../../../constructs/index.ts';
+import { LEAF_TEMPLATE } from '../../../runtime/step-ca/provisioner.ts';
 import { createAuthorities } from '../../support/authorities.ts';
 import { find, type Manifest } from '../../support/manifests.ts';
 
@@ -45,17 +46,23 @@ describe('docs/constructs.md', () => {
     }
   });
 
-  test.each(['StepCaProps', 'AutocertWebhookProps', 'AutocertNamespaceProps', 'NamespaceRules', 'StepCaFromUrlProps'])(
-    'has every prop of %s in its tables',
-    (name) => {
-      const files = ['step-ca', 'autocert-webhook', 'autocert-namespace', 'imported-step-ca'];
-      const sources = files.map((file) =>
-        readFileSync(join(import.meta.dirname, `../../../constructs/${file}.ts`), 'utf8'),
-      );
-      const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`).exec(sources.join('\n')) ?? [];
-      const props = [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, prop]) => prop);
-      expect(props.length).toBeGreaterThan(0);
-      expect(props.filter((prop) => !new RegExp(`^\\|[^|]*\`${prop}\``, 'm').test(GUIDE))).toEqual([]);
-    },
-  );
+  test("has the template that a CA of one's own should have", () => expect(GUIDE).toContain(LEAF_TEMPLATE));
+
+  test.each([
+    ['StepCaProps', 'step-ca'],
+    ['StepCaFromUrlProps', 'imported-step-ca'],
+    ['LifetimeProps', 'lifetimes'],
+    ['SchedulingProps', 'pods'],
+    ['AutocertWebhookProps', 'autocert-webhook'],
+    ['WebhookInjectorOptions', 'injector'],
+    ['SignerOptions', 'autocert-signer'],
+    ['AutocertNamespaceProps', 'autocert-namespace'],
+    ['NamespaceRules', 'i-autocert-webhook'],
+  ])('has every prop of %s in its tables', (name, file) => {
+    const source = readFileSync(join(import.meta.dirname, `../../../constructs/${file}.ts`), 'utf8');
+    const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`).exec(source) ?? [];
+    const props = [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, prop]) => prop);
+    expect(props.length).toBeGreaterThan(0);
+    expect(props.filter((prop) => !new RegExp(`^\\|[^|]*\`${prop}\``, 'm').test(GUIDE))).toEqual([]);
+  });
 });

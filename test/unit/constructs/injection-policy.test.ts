@@ -7,13 +7,11 @@ const POLICY: PolicyConfig = {
   defaultDuration: '24h',
   minDuration: '5m',
   maxDuration: '48h',
+  excludedNamespaces: ['kube-system', 'step'],
   namespaces: { shop: { maxDuration: '12h' } },
 };
 
-const manifests = synth(
-  (chart) =>
-    new InjectionPolicy(chart, 'policy', { policy: () => POLICY, excludedNamespaces: () => ['kube-system', 'step'] }),
-);
+const manifests = synth((chart) => new InjectionPolicy(chart, 'policy', { policy: () => POLICY }));
 const { spec } = find(manifests, 'MutatingAdmissionPolicy');
 const expressions: string[] = spec.mutations.map(
   (mutation: { jsonPatch: { expression: string } }) => mutation.jsonPatch.expression,
@@ -66,7 +64,7 @@ test('refuses pods rather than let them run without a certificate', () => {
 test('asks for the policy when all namespaces are known', () => {
   const late: { namespaces: PolicyConfig['namespaces'] } = { namespaces: {} };
   const made = synth((chart) => {
-    new InjectionPolicy(chart, 'policy', { policy: () => ({ ...POLICY, ...late }), excludedNamespaces: () => [] });
+    new InjectionPolicy(chart, 'policy', { policy: () => ({ ...POLICY, ...late }) });
     late.namespaces = { bank: { maxDuration: '2h' } };
   });
   expect(JSON.stringify(find(made, 'MutatingAdmissionPolicy').spec.variables)).toContain('bank');

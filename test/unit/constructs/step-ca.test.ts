@@ -55,10 +55,15 @@ describe('StepCa', () => {
   });
 
   test('is probed over HTTPS at /health', () => {
-    const [{ readinessProbe, livenessProbe }] = find(manifests, 'StatefulSet').spec.template.spec.containers;
-    for (const { httpGet } of [readinessProbe, livenessProbe]) {
+    const [container] = find(manifests, 'StatefulSet').spec.template.spec.containers;
+    for (const { httpGet } of [container.startupProbe, container.readinessProbe, container.livenessProbe]) {
       expect(httpGet).toEqual({ path: '/health', port: 4443, scheme: 'HTTPS' });
     }
+  });
+
+  test('has five minutes to start, in which Badger replays its log', () => {
+    const [{ startupProbe }] = find(manifests, 'StatefulSet').spec.template.spec.containers;
+    expect(startupProbe.periodSeconds * startupProbe.failureThreshold).toBe(300);
   });
 
   test('mounts only the keys of the Secrets that it needs, and never the root key', () => {
@@ -173,7 +178,11 @@ describe("StepCa's database", () => {
     const manifests = made({ database, replicas: 3 });
     const { spec } = find(manifests, 'StatefulSet');
     expect(spec.replicas).toBe(3);
-    expect(listed(manifests)).toContain('PodDisruptionBudget/ca');
+    expect(find(manifests, 'PodDisruptionBudget').spec).toEqual({
+      minAvailable: 1,
+      selector: { matchLabels: { app: 'ca' } },
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    });
     expect(listed(manifests)).not.toContain('PersistentVolumeClaim/ca-db');
     expect(configOf(manifests, 'ca-config', 'ca.json').db).toEqual({ type, dataSource: '', database: 'stepca' });
     expect(spec.template.spec.initContainers[0].command).toEqual(
@@ -226,6 +235,32 @@ describe('the PKI made in the cluster', () => {
         verbs: ['get', 'patch'],
       },
     ]);
+  });
+
+  test('is not changed by a question: only fillCaBundle has the Job write to a webhook', () => {
+    const chart = new Chart(new App(), 'test');
+    const ca = new StepCa(chart, 'ca');
+    expect(ca.rootCertificate).toBeUndefined();
+    const before = chart.toJson();
+    ca.fillCaBundle('autocert');
+    const after = chart.toJson();
+    expect(JSON.stringify(before)).not.toContain('--webhook');
+    expect(JSON.stringify(after)).toContain('"--webhook","autocert"');
+    ca.fillCaBundle('autocert');
+    expect(chart.toJson()).toEqual(after);
+    expect(() => ca.fillCaBundle('other')).toThrow('the root goes into one caBundle, and autocert has it already');
+  });
+
+  test('has the rights of the Job before the Job', () => {
+    const names = listed(synth((chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') })));
+    const job = names.findIndex((name) => name.startsWith('Job/'));
+    expect(names.slice(0, job)).toEqual(
+      expect.arrayContaining([
+        'RoleBinding/autocert-init',
+        'ClusterRole/autocert-init',
+        'ClusterRoleBinding/autocert-init',
+      ]),
+    );
   });
 
   test('has a Job of another name when the Job changes, since Jobs cannot be changed', () => {
@@ -372,8 +407,37 @@ describe('an existing PKI', () => {
   });
 });
 
+describe('two CAs', () => {
+  const message =
+    'Validation failed with the following errors:\n  [test/two] namespace: got "step", but the CA of "test/one" is in this ' +
+    'namespace, and its objects have the same names: give one of them another namespace';
+
+  test('in one namespace of one chart are one error, which names both', () => {
+    const both = (props?: StepCaProps) =>
+      synth((chart) => void [new StepCa(chart, 'one'), new StepCa(chart, 'two', props)]);
+    expect(() => both()).toThrow(message);
+    expect(() => both({ namespace: 'other' })).not.toThrow();
+  });
+
+  test('are an error, too, if one of them lives elsewhere', async () => {
+    const { root } = await createAuthorities();
+    const both = () =>
+      synth((chart) => {
+        new StepCa(chart, 'one');
+        StepCa.fromUrl(chart, 'two', { url: 'https://ca.example.com', rootCertificate: root });
+      });
+    expect(both).toThrow(message);
+  });
+
+  test('may be in charts of different clusters', () => {
+    const app = new App();
+    for (const cluster of ['east', 'west']) new StepCa(new Chart(app, cluster), 'ca');
+    expect(app.charts.map((chart) => chart.toJson().length)).toEqual([10, 10]);
+  });
+});
+
 describe('StepCa refuses', () => {
-  test.each<[string, StepCaProps, RegExp]>([
+  test.each<[string, object, RegExp]>([
     [
       'replicas without a shared database',
       { replicas: 2 },
@@ -394,8 +458,39 @@ describe('StepCa refuses', () => {
     [
       'a lifetime of nothing',
       { minDuration: Duration.seconds(0) },
-      /^minDuration: got .* whole seconds, and more than none$/,
+      /^minDuration: got "0s", but it takes whole seconds, more than none and less than 100000h$/,
     ],
+    ['a lifetime of twelve years', { maxDuration: Duration.days(365 * 12) }, /^maxDuration: got "105120h", but/],
+    [
+      'a lifetime that is a word',
+      { maxDuration: '24h' },
+      /^maxDuration: got "24h", but it takes a Duration, such as Duration.hours\(24\)$/,
+    ],
+    ['a lifetime that is a number', { defaultDuration: 3600 }, /^defaultDuration: got 3600, but it takes a Duration/],
+    [
+      'a database that is a word',
+      { database: 'x' },
+      /^database: got "x", but it takes CaDatabase.persistent\(…\), .ephemeral\(\), .mysql\(…\) or .postgresql\(…\)$/,
+    ],
+    ['a PKI that is a word', { pki: 'x' }, /^pki: got "x", but it takes Pki.inCluster\(…\) or Pki.existing\(…\)$/],
+    [
+      'another object instead of a PKI',
+      { pki: CaDatabase.ephemeral() },
+      /^pki: got an object of class CaDatabase, but/,
+    ],
+    ['a namespace that is a number', { namespace: 5 }, /^namespace: got 5, but it takes lower-case letters/],
+    [
+      'a flag that is a word',
+      { createNamespace: 'false' },
+      /^createNamespace: got "false", but it takes true or false$/,
+    ],
+    [
+      'DNS names without a list',
+      { dnsNames: 'ca.example.com' },
+      /^dnsNames: got "ca.example.com", but it takes a list$/,
+    ],
+    ['federated roots without a list', { federatedRoots: {} }, /^federatedRoots: got \{\}, but it takes a list$/],
+    ['resources without limits', { resources: { requests: {} } }, /^resources.limits: got undefined, but it takes/],
     ['a lifetime of half a second', { minDuration: Duration.millis(500) }, /^minDuration: got .* whole seconds/],
     ['an image with a space', { image: 'step ca' }, /^image: got "step ca", but it takes an image reference/],
     ['an empty image', { autocertImage: '' }, /^autocertImage: got "", but it takes an image reference/],
@@ -421,9 +516,15 @@ describe('StepCa refuses', () => {
       { resources: { requests: { memory: '64 MB' }, limits: {} } },
       /^resources.requests.memory: got "64 MB", but it takes a quantity/,
     ],
-  ])('%s', (_what, props, message) => expect(making(props)).toThrow(message));
+  ])('%s', (_what, props, message) => expect(making(props as StepCaProps)).toThrow(message));
 
   test.each([
+    [
+      'a size that is a word',
+      () => CaDatabase.persistent({ size: '5Gi' as never }),
+      /^size: got "5Gi", but it takes a Size of whole mebibytes, such as Size.gibibytes\(5\)$/,
+    ],
+    ['a size of half a mebibyte', () => CaDatabase.persistent({ size: Size.kibibytes(512) }), /^size: got an object/],
     ['a name of a PKI that breaks lines', () => Pki.inCluster({ name: 'a\nb' }), /^name: got "a\\nb"/],
     ['a Secret that cannot exist', () => CaDatabase.mysql({ dataSourceSecret: '' }), /^dataSourceSecret: got ""/],
     [
