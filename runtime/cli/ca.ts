@@ -17,9 +17,9 @@ export interface RunCaOptions {
 /** Serves until `stop` aborts. */
 export async function runCa({ config, passwordFile }: RunCaOptions, stop: AbortSignal): Promise<void> {
   const log = jsonLog({ name: 'ca' });
-  const { host, port, ...options } = readCaSettings(config, passwordFile);
+  const { listen, ...options } = readCaSettings(config, passwordFile);
   const ca = await createCa({ ...options, log });
-  log.info({ url: await ca.listen({ host, port }) }, 'listening');
+  log.info({ url: await ca.listen(listen) }, 'listening');
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
   await ca.close();
 }

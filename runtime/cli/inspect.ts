@@ -2,11 +2,12 @@
  * `autocert inspect` and `autocert fingerprint`.
  * @module
  */
+
+import { AutocertError } from '../lib/errors.ts';
+import { readTextFile } from '../lib/text-file.ts';
 import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { describeCertificate } from '../x509/certificate-description.ts';
 import { certificateShortText, certificateText } from '../x509/certificate-text.ts';
-import { AutocertError } from '../lib/errors.ts';
-import { readTextFile } from '../lib/text-file.ts';
 
 /** How {@link inspectFile} shows a certificate. */
 export interface InspectOptions {

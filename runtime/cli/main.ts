@@ -12,7 +12,7 @@ const WRONG_REQUEST = ['INVALID_INPUT', 'INVALID_CONFIG', 'WRONG_PASSWORD'];
 async function main(argv: readonly string[]): Promise<number> {
   const [script = '', command, ...rest] = argv.slice(1);
   // the agent starts in every pod: it gets past the command parser
-  if (command === 'agent') return (await import('../agent/agent.ts')).main(rest, process.env);
+  if (command === 'agent') return (await import('../agent/worker.ts')).main(rest, process.env);
   const { buildProgram, buildStepProgram } = await import('./program.ts');
   const program = basename(script) === 'step' ? buildStepProgram() : buildProgram();
   await program.parseAsync(argv as string[]);

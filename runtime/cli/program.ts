@@ -19,6 +19,7 @@ export function buildProgram(): Command {
   addInit(program);
   addCertificateCommands(program, ['text', 'json']);
   addParts(program);
+  addRenew(program);
   addPki(program);
   addStart(program);
   program.command('agent').description('what runs in pods: autocert agent --help').helpOption(false);
@@ -80,7 +81,7 @@ function addInit(program: Command): void {
 function addParts(program: Command): void {
   program
     .command('webhook')
-    .description('the admission webhook and its token endpoint')
+    .description('the admission webhook and the certificate endpoint')
     .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-config)')
     .action(async ({ config }: { config: string }) => (await import('../webhook/run.ts')).runWebhook(config));
   program
@@ -94,6 +95,22 @@ function addParts(program: Command): void {
     .option('--config <file>', 'ca.json, as autocert init makes it', 'pki/config/ca.json')
     .requiredOption('--password-file <file>', 'password of the intermediate key')
     .action(async (options) => (await import('./ca.ts')).runCa(options, stopSignal()));
+}
+
+function addRenew(program: Command): void {
+  program
+    .command('renew')
+    .description('have certificates replaced before their time, within ten minutes; with the rights of your kubeconfig')
+    .option('-n, --namespace <name...>', 'whose certificates: those of the pods of these namespaces')
+    .option('--all', 'those of all namespaces', false)
+    .option('--system-namespace <name>', 'namespace of Autocert itself', 'step')
+    .action(async (options) => {
+      const [{ renew }, { KubernetesApi }] = await Promise.all([
+        import('./renew.ts'),
+        import('../kubernetes/client.ts'),
+      ]);
+      process.stdout.write(await renew(options, () => KubernetesApi.load(), new Date()));
+    });
 }
 
 function addPki(program: Command): void {
@@ -119,10 +136,10 @@ function addStart(program: Command): void {
   program
     .command('start')
     .description('the whole way on this machine: PKI, CA, webhook, injection, agent, mutual TLS, renewals; no cluster')
-    .argument('[file]', 'manifest of the workload to inject', 'examples/sleep.yaml')
+    .argument('[file]', "manifest of the workload to inject; absent: examples/sleep.yaml, the tutorial's")
     .option('--once', 'end after the first renewal', false)
     .option('--json', 'a JSON object a line, for programs', false)
-    .action(async (file: string, options) =>
-      (await import('./start/start.ts')).start({ file, ...options }, stopSignal()),
+    .action(async (file: string | undefined, options) =>
+      (await import('./demo/demo.ts')).runDemo({ file, ...options }),
     );
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readPod } from '../../../runtime/cli/start/pod-file.ts';
+import { readPod } from '../../../runtime/cli/demo/pod-file.ts';
 
 let dir: string;
 beforeAll(() => {

@@ -1,21 +1,24 @@
 /**
- * What `autocert start` shows: a line a step for people (colour only on a terminal), or a JSON object a line for
- * programs (`--json`).
+ * What the demo shows: a line a step for people (colour only on a terminal), or a JSON object a line for programs
+ * (`--json`).
  * @module
  */
 import { styleText } from 'node:util';
-import type { DiffLine } from './pod-diff.ts';
+import { structuredPatch } from 'diff';
+import { stringify } from 'yaml';
+import type { Pod } from './pod-file.ts';
 
 /** Facts of a finished step, for `--json`. */
 export type Facts = Readonly<Record<string, unknown>>;
 
 /** Shows progress. */
-export interface Screen {
+export interface Reporter {
   /** Runs one step and shows how it went and how long it took. The step answers with a line for people and the facts. */
   step<T>(name: string, run: () => Promise<{ line: string; facts?: Facts; value: T }>): Promise<T>;
   /** Text that belongs to the step before, indented. */
   text(text: string): void;
-  diff(lines: readonly DiffLine[]): void;
+  /** What injection changed in a pod: a unified diff of its YAML. */
+  diff(before: Pod, after: Pod): void;
   /** Something that happened by itself, such as a renewal. */
   event(name: string, line: string, facts: Facts): void;
 }
@@ -23,10 +26,10 @@ export interface Screen {
 type Write = (text: string) => void;
 
 const INDENT = '              ';
-const SIGN_COLOURS = { '+': 'green', '-': 'red', ' ': 'dim', '…': 'dim' } as const;
+const COLOURS: Readonly<Record<string, 'green' | 'red'>> = { '+': 'green', '-': 'red' };
 
 /** For people. */
-export function terminalScreen(write: Write, colour: boolean, now: () => number = Date.now): Screen {
+export function textReporter(write: Write, colour: boolean, now: () => number = Date.now): Reporter {
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const label = (name: string) => paint('bold', name.padEnd(11));
@@ -35,9 +38,8 @@ export function terminalScreen(write: Write, colour: boolean, now: () => number 
       const start = now();
       try {
         const { line, value } = await run();
-        write(
-          `${paint('green', '✔')} ${label(name)} ${line}  ${paint('dim', `${((now() - start) / 1000).toFixed(2)} s`)}\n`,
-        );
+        const seconds = paint('dim', `${((now() - start) / 1000).toFixed(2)} s`);
+        write(`${paint('green', '✔')} ${label(name)} ${line}  ${seconds}\n`);
         return value;
       } catch (error) {
         write(`${paint('red', '✘')} ${label(name)}\n`);
@@ -45,15 +47,15 @@ export function terminalScreen(write: Write, colour: boolean, now: () => number 
       }
     },
     text: (text) => write(`${text.trimEnd().replace(/^/gm, INDENT)}\n`),
-    diff: (lines) => {
-      for (const { sign, text } of lines) write(`${INDENT}${paint(SIGN_COLOURS[sign], `${sign} ${text}`.trimEnd())}\n`);
+    diff: (before, after) => {
+      for (const line of diffOf(before, after)) write(`${INDENT}${paint(COLOURS[line[0] ?? ''] ?? 'dim', line)}\n`);
     },
     event: (name, line) => write(`${paint('cyan', '↻')} ${label(name)} ${line}\n`),
   };
 }
 
 /** For programs: one JSON object a line, `{"step": …, "seconds": …, …}`. */
-export function jsonScreen(write: Write, now: () => number = Date.now): Screen {
+export function jsonReporter(write: Write, now: () => number = Date.now): Reporter {
   const emit = (value: Facts) => write(`${JSON.stringify(value)}\n`);
   return {
     async step(name, run) {
@@ -63,7 +65,17 @@ export function jsonScreen(write: Write, now: () => number = Date.now): Screen {
       return value;
     },
     text: () => {},
-    diff: (lines) => emit({ diff: lines.map(({ sign, text }) => `${sign} ${text}`) }),
+    diff: (before, after) => emit({ diff: diffOf(before, after) }),
     event: (name, _line, facts) => emit({ event: name, ...facts }),
   };
+}
+
+/** The changed lines with three lines of context, each after its sign; `…` stands between two places. */
+function diffOf(before: Pod, after: Pod): string[] {
+  const yaml = ({ metadata, spec }: Pod) => stringify({ metadata, spec }, { lineWidth: 0 });
+  const { hunks } = structuredPatch('', '', yaml(before), yaml(after), '', '', { context: 3 });
+  return hunks.flatMap(({ lines }, index) => [
+    ...(index > 0 ? ['…'] : []),
+    ...lines.filter((line) => !line.startsWith('\\')).map((line) => `${line[0]} ${line.slice(1)}`.trimEnd()),
+  ]);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { WebhookPath } from '../../contract.ts';
+import { type ErrorAnswer, WebhookPath } from '../../contract.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { httpsJson } from '../../lib/https.ts';
 import { applyPatch, type PatchOperation } from './json-patch.ts';
@@ -37,8 +37,8 @@ export async function admit(pod: Pod, webhookUrl: string, rootPem: string): Prom
   };
   const url = `${webhookUrl}${WebhookPath.mutate}`;
   const { status, body } = await httpsJson({ url, method: 'POST', json: review, ca: rootPem });
-  const { response } = body as { response?: AdmissionResponse };
-  if (!response) throw new AutocertError('UNAVAILABLE', `${url} answered ${status} without a response`);
+  const { response, error } = (body ?? {}) as { response?: AdmissionResponse } & Partial<ErrorAnswer>;
+  if (!response) throw new AutocertError('UNAVAILABLE', `${url} answered ${status}: ${error?.message}`);
   if (!response.allowed) {
     throw new AutocertError('FORBIDDEN', `the webhook denies pod ${pod.metadata.name}: ${response.status?.message}`);
   }

@@ -1,0 +1,168 @@
+/**
+ * Brings up what the demo needs, each part as it is in a cluster: PKI, CA, API server (a few of its answers), webhook.
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { get } from 'node:https';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { Provisioner, type WebhookConfig, WebhookPath } from '../../contract.ts';
+import { AutocertError } from '../../lib/errors.ts';
+import { sleep } from '../../lib/loops.ts';
+import { type InitializedPki, initPki } from '../../pki/files.ts';
+import { CaClient } from '../../step-ca/client.ts';
+import { DemoApiServer } from './api-server.ts';
+import type { ChildProcesses } from './child-processes.ts';
+
+/** Lifetimes that the CA gives: short enough to watch renewals. */
+export const LIFETIMES = { default: '24h', min: '5s', max: '24h' } as const;
+
+const HOST = '127.0.0.1';
+/** Milliseconds between two looks at a part that starts, and for how long. */
+const POLL_MS = 25;
+const PATIENCE_MS = 30_000;
+
+/** Where everything happens. */
+export interface Surroundings {
+  /** A folder for all files. */
+  readonly dir: string;
+  readonly children: ChildProcesses;
+  /** This program's script, for Node. */
+  readonly program: string;
+  readonly signal: AbortSignal;
+}
+
+/** Where the webhook listens. */
+export interface WebhookUrls {
+  /** For admission, probes and metrics. */
+  readonly webhook: string;
+  /** For agents. */
+  readonly certificates: string;
+}
+
+/** So many different ports of loopback that are free now. */
+async function freePorts(count: number): Promise<number[]> {
+  const open = () =>
+    new Promise<Server>((resolve, reject) => {
+      const server = createServer().once('error', reject);
+      server.listen(0, HOST, () => resolve(server));
+    });
+  const servers = await Promise.all(Array.from({ length: count }, open));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Asks again until it succeeds. Whoever waits races it against the part's end. */
+async function untilReady(what: string, check: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await check();
+      return;
+    } catch (cause) {
+      if (performance.now() < deadline) await sleep(POLL_MS, signal);
+      else throw new AutocertError('UNAVAILABLE', `${what} is not ready after ${PATIENCE_MS / 1000} s`, { cause });
+    }
+  }
+}
+
+/** Resolves when the URL answers 200; what it answers is text, as for kubelet's probes. */
+function answersOk(url: string, ca: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    get(url, { ca, agent: false }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve();
+      else reject(new Error(`${url} answers ${response.statusCode}`));
+    }).on('error', reject);
+  });
+}
+
+/** Root, intermediate, provisioners, and the CA's configuration for a free port. */
+export async function makePki({ dir }: Surroundings): Promise<InitializedPki> {
+  const [port] = await freePorts(1);
+  return initPki({
+    dir: join(dir, 'pki'),
+    dnsNames: [HOST, 'localhost'],
+    address: `${HOST}:${port}`,
+    claims: {
+      minTLSCertDuration: LIFETIMES.min,
+      defaultTLSCertDuration: LIFETIMES.default,
+      maxTLSCertDuration: LIFETIMES.max,
+    },
+    passwordFiles: true,
+  });
+}
+
+/** `autocert ca`, until it answers. */
+export async function startCa({ children, program, signal }: Surroundings, pki: InitializedPki): Promise<void> {
+  void children.node('ca', [program, 'ca', '--config', pki.configFile, '--password-file', pki.caPasswordFile]);
+  const client = new CaClient({ url: pki.caUrl, roots: [pki.pki.rootPem] });
+  await untilReady('the CA', () => client.health(), signal).finally(() => client.close());
+}
+
+/** The API server, and the file by which the webhook finds it. */
+export async function startApiServer({
+  dir,
+  signal,
+}: Surroundings): Promise<{ api: DemoApiServer; kubeconfig: string }> {
+  const api = new DemoApiServer();
+  const kubeconfig = join(dir, 'kubeconfig.json');
+  writeKubeconfig(kubeconfig, { server: await api.listen() });
+  signal.addEventListener('abort', () => api.close(), { once: true });
+  return { api, kubeconfig };
+}
+
+/** A kubeconfig for an API server that lets everyone in. `cluster`: its entry for the server. */
+export function writeKubeconfig(file: string, cluster: object): void {
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'demo', cluster }],
+    users: [{ name: 'webhook', user: {} }],
+    contexts: [{ name: 'demo', context: { cluster: 'demo', user: 'webhook' } }],
+    'current-context': 'demo',
+  };
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** `autocert webhook`, until it is ready. */
+export async function startWebhook(
+  { dir, children, program, signal }: Surroundings,
+  pki: InitializedPki,
+  kubeconfig: string,
+): Promise<WebhookUrls> {
+  const [port = 0, certificatePort = 0] = await freePorts(2);
+  const urls = { webhook: `https://${HOST}:${port}`, certificates: `https://${HOST}:${certificatePort}` };
+  const config: WebhookConfig = {
+    caUrl: pki.caUrl,
+    rootFile: pki.rootFile,
+    provisioner: Provisioner.autocert,
+    provisionerPasswordFile: pki.autocertPasswordFile,
+    clusterDomain: 'cluster.local',
+    defaultDuration: LIFETIMES.default,
+    minDuration: LIFETIMES.min,
+    maxDuration: LIFETIMES.max,
+    excludedNamespaces: [],
+    namespaces: {},
+    autocertUrl: urls.certificates,
+    servingNames: [HOST],
+    namespace: 'step',
+    host: HOST,
+    port,
+    certificatePort,
+    agent: {
+      image: 'autocert:local',
+      imagePullPolicy: 'IfNotPresent',
+      resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '1', memory: '128Mi' } },
+    },
+    delivery: 'auto',
+    sidecar: 'auto',
+  };
+  const file = join(dir, 'webhook.json');
+  writeFileSync(file, JSON.stringify(config, null, 2));
+  void children.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfig } });
+  await untilReady('the webhook', () => answersOk(`${urls.webhook}${WebhookPath.readyz}`, pki.pki.rootPem), signal);
+  return urls;
+}

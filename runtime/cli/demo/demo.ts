@@ -1,0 +1,69 @@
+/**
+ * `autocert start`: the demo, in a temporary folder of which nothing is left behind.
+ * @module
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AutocertError } from '../../lib/errors.ts';
+import { ChildProcesses } from './child-processes.ts';
+import { jsonReporter, textReporter } from './reporter.ts';
+import { runScenario } from './scenario.ts';
+
+/** Flags of `autocert start`. */
+export interface DemoOptions {
+  /** Manifest of the workload to inject. @default - the tutorial's `sleep` */
+  readonly file?: string | undefined;
+  /** End after the first renewal. */
+  readonly once: boolean;
+  /** JSON lines for programs. */
+  readonly json: boolean;
+}
+
+/**
+ * Runs until somebody wants it to end, or until the first renewal of both pods.
+ * @throws AutocertError when a part fails, the pod is refused, or a request failed during a renewal
+ */
+export async function runDemo({ file, once, json }: DemoOptions): Promise<void> {
+  const stop = endWanted();
+  const write = (text: string) => stop.aborted || process.stdout.write(text);
+  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const reporter = json ? jsonReporter(write) : textReporter(write, colour);
+  const dir = mkdtempSync(join(tmpdir(), 'autocert-start-'));
+  const children = new ChildProcesses(join(dir, 'log'));
+  const leaveNothing = () => {
+    children.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', leaveNothing); // for whatever ends this process without the `finally` below
+  const finished = new AbortController();
+  const signal = AbortSignal.any([stop, finished.signal]);
+  const stopped = new Promise<undefined>((resolve) => stop.addEventListener('abort', () => resolve(undefined)));
+  reporter.text(`Everything is in ${dir}, on loopback, and goes away at the end.`);
+  try {
+    const program = process.argv[1] ?? '';
+    const scenario = runScenario({ dir, children, program, signal }, reporter, { file, once });
+    const outcome = await Promise.race([scenario, children.failed, stopped]);
+    if (!outcome) return;
+    const { renewals, traffic } = outcome;
+    if (traffic.failures > 0) {
+      throw new AutocertError('UNAVAILABLE', `${traffic.failures} requests failed during renewals`);
+    }
+    reporter.event('done', `${renewals} renewals, ${traffic.greetings} requests, none failed`, { ...outcome });
+  } finally {
+    finished.abort();
+    await children.stop();
+    leaveNothing();
+  }
+}
+
+/** Aborts when a person or the system wants an end, and when nobody is left to read the output. */
+function endWanted(): AbortSignal {
+  const controller = new AbortController();
+  const end = () => controller.abort();
+  // Each time, not once: a second Ctrl-C must not leave processes and keys behind. SIGHUP: the terminal was closed.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, end);
+  process.stdout.on('error', end);
+  process.stderr.on('error', end);
+  return controller.signal;
+}
