@@ -13,6 +13,9 @@ export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 /** Image of the process that holds a pod's namespaces. */
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10';
 
+/** For plugins of volumes, of which there are none. Kubelet and the controller manager make it: inside the node's own mount. */
+const VOLUME_PLUGINS = '/var/lib/kubelet/volume-plugins';
+
 const ETCD_URL = 'http://127.0.0.1:2379';
 
 /** The parts in the order of their start. */
@@ -79,6 +82,7 @@ export function commandOf(component: Component, state: string): string[] {
           'service-account-private-key-file': pki('service-account.key'),
           'root-ca-file': pki('ca.crt'),
           'cluster-cidr': Address.pods,
+          'flex-volume-plugin-dir': VOLUME_PLUGINS,
           'cluster-signing-cert-file': pki('ca.crt'),
           'cluster-signing-key-file': pki('ca.key'),
         }),
@@ -142,7 +146,7 @@ export function writeConfigurations(state: string, cgroup: string): void {
     resolvConf: join(state, 'resolv.conf'),
     tlsCertFile: join(state, 'pki/kubelet.crt'),
     tlsPrivateKeyFile: join(state, 'pki/kubelet.key'),
-    volumePluginDir: '/var/lib/kubelet/volume-plugins',
+    volumePluginDir: VOLUME_PLUGINS,
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,

@@ -4,9 +4,9 @@
  * @module
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { tryRun } from './shell.ts';
 import { processesNaming } from './processes.ts';
 import { NODES } from './settings.ts';
+import { tryRun } from './shell.ts';
 
 const SETTINGS = [
   'vm/overcommit_memory',

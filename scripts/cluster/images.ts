@@ -6,13 +6,13 @@
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type Image, writeImages } from '../docker-archive.ts';
-import { autocertImage, defaultTag, nodeLayer } from '../image.ts';
+import { autocertImage, defaultTag, nodeLayer, staticBusybox } from '../image.ts';
 import { baseFiles, copyOf, folder, link, program, textFile } from '../root-files.ts';
 import type { TarEntry } from '../tar.ts';
-import { run } from './shell.ts';
 import { PAUSE_IMAGE } from './components.ts';
 import { which } from './packages.ts';
 import { BIN } from './settings.ts';
+import { run } from './shell.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const EXAMPLES = join(ROOT, 'examples/hello-mtls');
@@ -47,7 +47,7 @@ export async function writePulledImages(file: string): Promise<void> {
   writeImages(file, [
     {
       tags: [PAUSE_IMAGE],
-      layers: [[copyOf(busybox(), '/busybox', 0o755)]],
+      layers: [[copyOf(staticBusybox(), '/busybox', 0o755)]],
       config: { Entrypoint: ['/busybox', 'sleep', '2147483647'], User: '65535:65535' },
     },
     {
@@ -77,13 +77,13 @@ export async function writePulledImages(file: string): Promise<void> {
 async function alpineFiles(): Promise<TarEntry[]> {
   const curl = which('curl');
   if (curl === undefined) throw new Error('curl is not on PATH');
-  const applets = (await run([busybox(), '--list']))
+  const applets = (await run([staticBusybox(), '--list']))
     .trim()
     .split('\n')
     .filter((name) => name !== 'busybox');
   return [
     ...baseFiles({ name: 'nobody', id: 65534, home: '/' }),
-    copyOf(busybox(), '/bin/busybox', 0o755),
+    copyOf(staticBusybox(), '/bin/busybox', 0o755),
     ...applets.map((name) => link(`/bin/${name}`, '/bin/busybox')),
     ...program(curl, '/usr/bin/curl'),
     textFile('/etc/ssl/certs/ca-certificates.crt', rootCertificates.join('\n')), // the public ones
@@ -98,10 +98,4 @@ function stepFiles(): TarEntry[] {
     ...['step', 'step-ca'].flatMap((name) => program(join(BIN, name), `/usr/local/bin/${name}`)),
     folder('/home/step', 0o755, 1000),
   ];
-}
-
-function busybox(): string {
-  const path = which('busybox');
-  if (path === undefined) throw new Error('busybox is not on PATH');
-  return path;
 }

@@ -1,41 +1,24 @@
 /**
- * `kubectl` as the tests use it, and the shapes of the objects that they read.
+ * `kubectl` as tests and benchmarks use it.
  * @module
  */
+import type { V1ObjectMeta, V1PodSpec, V1PodStatus } from '@kubernetes/client-node';
 import { type Result, type RunOptions, run, tryRun, type WaitOptions, waitFor } from './shell.ts';
 
-/** What the tests read of any object. */
+/** An object as the API server has it. */
 export interface KubernetesObject {
   readonly kind: string;
-  readonly metadata: {
+  readonly metadata: V1ObjectMeta & {
     readonly name: string;
-    readonly namespace?: string;
     readonly uid: string;
     readonly resourceVersion: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly deletionTimestamp?: string;
   };
 }
 
-/** What the tests read of a container. */
-export interface Container {
-  readonly name: string;
-  readonly image: string;
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
-}
-
-/** What the tests read of a pod. */
+/** A pod as the API server has it. */
 export interface Pod extends KubernetesObject {
-  readonly spec: {
-    readonly containers: readonly Container[];
-    readonly initContainers?: readonly Container[];
-    readonly volumes?: readonly { readonly name: string }[];
-  };
-  readonly status: {
-    readonly phase: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
+  readonly spec: V1PodSpec;
+  readonly status: V1PodStatus;
 }
 
 /** `kubectl` bound to one cluster. */

@@ -6,11 +6,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { waitFor } from './shell.ts';
 import { type Component, commandOf, groupOf } from './components.ts';
 import { inControlGroup, makeControlGroup, removeControlGroup } from './control-groups.ts';
 import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { Address, BIN, KUBERNETES_BIN, NODES } from './settings.ts';
+import { waitFor } from './shell.ts';
 
 /** What is kept in a node's folder, so that a later run can end it. */
 interface NodeState {

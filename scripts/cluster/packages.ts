@@ -4,16 +4,20 @@
  */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { isStatic } from '../root-files.ts';
 import { run } from './shell.ts';
 
-/** A file that tells whether a package is there (a program on PATH, or an absolute path), and the Debian package. */
-const WANTED: readonly (readonly [file: string, debianPackage: string])[] = [
+/**
+ * A file that tells whether a package is there (a program on PATH, or an absolute path), the Debian package, and what else
+ * has to hold of the file: other packages may bring one of the same name.
+ */
+const WANTED: readonly (readonly [file: string, debianPackage: string, isRight?: (file: string) => boolean])[] = [
   ['runc', 'runc'],
   ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
   ['iptables', 'iptables'],
   ['ip', 'iproute2'],
   ['conntrack', 'conntrack'],
-  ['busybox', 'busybox-static'],
+  ['busybox', 'busybox-static', isStatic],
   ['curl', 'curl'],
   ['openssl', 'openssl'],
   ['jq', 'jq'], // the guides' commands use it
@@ -45,5 +49,6 @@ export function which(name: string): string | undefined {
 }
 
 function missingPackages(): string[] {
-  return WANTED.filter(([file]) => which(file) === undefined).map(([, name]) => name);
+  const isThere = (path: string | undefined, isRight = (_: string) => true) => path !== undefined && isRight(path);
+  return WANTED.filter(([file, , isRight]) => !isThere(which(file), isRight)).map(([, name]) => name);
 }

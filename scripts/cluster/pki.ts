@@ -4,8 +4,8 @@
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './shell.ts';
 import { Address, NODE_NAME } from './settings.ts';
+import { run } from './shell.ts';
 
 const API_NAMES = [
   ...['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'].map(

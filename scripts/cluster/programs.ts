@@ -6,9 +6,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, tryRun } from './shell.ts';
 import { which } from './packages.ts';
 import { BIN, CACHE, KUBERNETES_BIN, KUBERNETES_VERSION } from './settings.ts';
+import { run, tryRun } from './shell.ts';
 
 interface GoProgram {
   readonly module: string;

@@ -2,7 +2,7 @@
  * What the signer's log tells of its speed.
  * @module
  */
-import { SYSTEM } from '../../test/e2e/context.ts';
+import { SYSTEM } from './installation.ts';
 import type { Kubectl } from './kubectl.ts';
 
 interface Line {

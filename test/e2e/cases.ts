@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR, ContainerName } from '../../runtime/contract.ts';
-import type { Expected } from './certificates.ts';
 import type { Kubectl, Pod } from '../../scripts/cluster/kubectl.ts';
 import { type PodOptions, podTemplate, testPod } from '../../scripts/cluster/workloads.ts';
+import type { Expected } from './certificates.ts';
 
 /** Namespaces of the cases; all are enabled. */
 export const CaseNamespace = { plain: 'e2e-work', restricted: 'e2e-restricted', quota: 'e2e-quota' } as const;

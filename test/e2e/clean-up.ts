@@ -9,6 +9,7 @@ import { manifestsOf } from './steps/install.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
 import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
+import { RIGHTS_NAMESPACES } from './steps/rights.ts';
 import { ROTATION_NAMESPACE } from './steps/rotation.ts';
 import { TUTORIAL_APPS } from './steps/tutorial.ts';
 import { UNLABELLED_NAMESPACE } from './steps/workloads.ts';
@@ -21,6 +22,7 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
   await kubectl.try(['-n', 'default', 'delete', 'deployments,services', '-l', apps, ...gone]);
   const namespaces = [
     ...Object.values(CaseNamespace),
+    ...Object.values(RIGHTS_NAMESPACES),
     ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
   ];
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);

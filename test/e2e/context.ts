@@ -4,8 +4,7 @@
  */
 import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
 
-/** Namespace of CA, webhook and signer. */
-export const SYSTEM = 'step';
+export { SYSTEM } from '../../scripts/cluster/installation.ts';
 
 /** The cluster under test. */
 export interface Context {

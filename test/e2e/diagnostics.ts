@@ -3,8 +3,9 @@
  * description and the end of its logs.
  * @module
  */
-import { SYSTEM } from './context.ts';
+
 import { isReady, type Kubectl, type Pod } from '../../scripts/cluster/kubectl.ts';
+import { SYSTEM } from './context.ts';
 
 const LOG_LINES = '25';
 const MOST_PODS = 3;

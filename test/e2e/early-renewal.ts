@@ -7,5 +7,5 @@ import { AutocertWebhook, StepCa } from '../../constructs/index.ts';
 
 const app = new App();
 const ca = new StepCa(new Chart(app, 'step-ca'), 'ca');
-new AutocertWebhook(new Chart(app, 'autocert'), 'autocert', { ca, signerRenewAt: 0.001 });
+new AutocertWebhook(new Chart(app, 'autocert'), 'autocert', { ca, signer: { renewAt: 0.001 } });
 app.synth();

@@ -5,10 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR } from '../../runtime/contract.ts';
-import { type CertificateFiles, parseFiles } from './certificates.ts';
 import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { enabledNamespace, podTemplate } from '../../scripts/cluster/workloads.ts';
+import { type CertificateFiles, parseFiles } from './certificates.ts';
 
 /** What differs between the pairs. */
 export interface GreetingsOptions {
@@ -22,6 +22,7 @@ const INTERVAL_MS = '100';
 
 /** A server, a client, and what they say. */
 export class Greetings {
+  readonly namespace: string;
   readonly server: string;
   readonly client: string;
   /** Where the server is reached. */
@@ -33,6 +34,7 @@ export class Greetings {
     const { namespace } = options;
     this.#kubectl = kubectl;
     this.#options = options;
+    this.namespace = namespace;
     this.server = `${namespace}-server`;
     this.client = `${namespace}-client`;
     this.url = `https://${this.nameOf(this.server)}`;

@@ -45,6 +45,8 @@ export function podTable(namespace: string): readonly Row[] {
   admitted('a mode of three digits', { mode: '440' });
   admitted('the shortest lifetime', { duration: '1h' });
   admitted('a lifetime in parts', { duration: '1h30m' });
+  admitted('a lifetime whose units are not in order', { duration: '30m1h' });
+  admitted('a name longer than a common name may be', { name: `${'a'.repeat(60)}.${namespace}.svc` });
   admitted('a lifetime with a fraction', { duration: '1.5h' });
   admitted('a lifetime that is no whole second', { duration: '3600.9s' });
   admitted('an owner that the pod runs as', { owner: '999:1' }, { spec: { securityContext: { runAsUser: 999 } } });
@@ -77,7 +79,6 @@ export function podTable(namespace: string): readonly Row[] {
   refused('a name with a line break', { name: `${name}\n` });
   refused('an address', { sans: '10.2.0.1' });
   refused('a URI', { sans: 'spiffe://example.com/shop' });
-  refused('a common name of more than 64 characters', { name: `${'a'.repeat(60)}.${namespace}.svc` });
   refused('65 sans', { sans: Array.from({ length: 65 }, (_, i) => `a${i}.${namespace}.svc`).join() });
   refused('9,000 sans', { sans: Array.from({ length: 9000 }, (_, i) => `a${i}.${namespace}.svc`).join() });
   refused('a san twice', { sans: `${name},${name}` });

@@ -8,9 +8,9 @@ import { basename } from 'node:path';
 import { controlGroups } from '../../../scripts/cluster/control-groups.ts';
 import { cgroupOf, removeOldNodes } from '../../../scripts/cluster/node.ts';
 import { processesNaming } from '../../../scripts/cluster/processes.ts';
-import type { Context, Step } from '../context.ts';
 import { background, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
+import type { Context, Step } from '../context.ts';
 
 const NAMESPACE = 'default';
 

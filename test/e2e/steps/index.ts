@@ -11,6 +11,7 @@ import { nativeSteps } from './native.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
+import { rightsSteps } from './rights.ts';
 import { rotationSteps } from './rotation.ts';
 import { tutorialSteps } from './tutorial.ts';
 import { workloadSteps } from './workloads.ts';
@@ -19,6 +20,7 @@ import { workloadSteps } from './workloads.ts';
 export function allSteps(context: Context): Step[] {
   const renewal = renewalSteps(context);
   const rotation = rotationSteps(context, renewal.greetings);
+  const rights = rightsSteps(context);
   const long = longSteps(context);
   return [
     ...clusterSteps(context),
@@ -26,14 +28,17 @@ export function allSteps(context: Context): Step[] {
     renewal.deploy,
     ...long.deploy,
     ...recoverySteps(context),
+    ...rights.begin,
     ...tutorialSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...outageSteps(context),
+    ...rights.follow, // before the manifests are applied anew
     ...long.look, // before kubelet is restarted, which makes it renew
     ...rotation.announce,
     ...nativeSteps(context),
     ...renewal.look,
+    ...rights.look,
     ...rotation.replace,
     ...lifecycleSteps(context),
   ];

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
-import { type Context, type Step, SYSTEM } from '../context.ts';
+import { install, synthesize } from '../../../scripts/cluster/installation.ts';
 import { isReady, type Kubectl, type KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 const PKI_OBJECTS = [
   `configmap/${PkiObject.certificates}`,
   ...[
@@ -32,15 +32,7 @@ export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
 export async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
   const { kubectl } = context;
   await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']);
-  await kubectl.run(['apply', '-f', manifestsOf(context)]);
-  await installed(kubectl);
-}
-
-/** Waits for the Job and for every workload of the namespace. */
-export async function installed(kubectl: Kubectl): Promise<void> {
-  await kubectl.run(['-n', SYSTEM, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
-  const workloads = await kubectl.run(['-n', SYSTEM, 'get', 'deployments,statefulsets', '-o', 'name']);
-  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(SYSTEM, workload);
+  await install(kubectl, manifestsOf(context));
 }
 
 /** Steps 1.x. */
@@ -56,10 +48,8 @@ export function installSteps(context: Context): Step[] {
       name: 'cdk8s synth, kubectl apply -f dist/: PKI Job, CA, webhook and signer roll out',
       base: true,
       run: async () => {
-        const app = context.long ? ['--app', 'node test/e2e/early-renewal.ts'] : [];
-        await run(['npx', 'cdk8s', 'synth', '--check-upgrade=false', '--output', dist, ...app], { cwd: ROOT });
-        await kubectl.run(['apply', '-f', dist]);
-        await installed(kubectl);
+        await synthesize(dist, context.long ? 'node test/e2e/early-renewal.ts' : undefined);
+        await install(kubectl, dist);
       },
     },
     {

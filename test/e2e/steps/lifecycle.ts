@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Annotation } from '../../../runtime/contract.ts';
-import { CaseNamespace } from '../cases.ts';
-import type { Context, Step } from '../context.ts';
 import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
 import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
+import { CaseNamespace } from '../cases.ts';
+import type { Context, Step } from '../context.ts';
 import { manifestsOf } from './install.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');

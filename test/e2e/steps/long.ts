@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR } from '../../../runtime/contract.ts';
+import { enabledNamespace, testPod } from '../../../scripts/cluster/workloads.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
-import { enabledNamespace, testPod } from '../../../scripts/cluster/workloads.ts';
 
 /** Namespace of the pod. */
 export const LONG_NAMESPACE = 'e2e-long';

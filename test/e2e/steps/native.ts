@@ -6,14 +6,14 @@
  */
 import assert from 'node:assert/strict';
 import { App, Chart, Yaml } from 'cdk8s';
-import { AutocertWebhook, StepCa } from '../../../constructs/index.ts';
+import { AutocertWebhook, Injector, StepCa } from '../../../constructs/index.ts';
 import { Annotation } from '../../../runtime/contract.ts';
-import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
-import type { Context, Step } from '../context.ts';
 import type { KubernetesObject, Pod } from '../../../scripts/cluster/kubectl.ts';
-import { podTable, type Row } from '../pod-table.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { enabledNamespace, podTemplate, testPod } from '../../../scripts/cluster/workloads.ts';
+import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
+import type { Context, Step } from '../context.ts';
+import { podTable, type Row } from '../pod-table.ts';
 import { reinstall } from './install.ts';
 import { stormSteps } from './storms.ts';
 
@@ -167,10 +167,10 @@ function assertAsTable(table: readonly Row[], found: readonly Outcome[]): void {
   });
 }
 
-/** The two policies of `injector: 'policy'`, and nothing else of it. */
+/** The two policies of `Injector.policy()`, and nothing else of it. */
 function policies(): string {
   const chart = new Chart(new App(), 'policies');
-  new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: 'policy' });
+  new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: Injector.policy() });
   const objects = chart.toJson().filter(({ kind }: { kind: string }) => kind.includes('AdmissionPolicy'));
   return Yaml.stringify(...objects);
 }

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation } from '../../../runtime/contract.ts';
-import { assertCertificate, readFiles } from '../certificates.ts';
-import { type Context, type Step, SYSTEM } from '../context.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
+import { assertCertificate, readFiles } from '../certificates.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 
 const NAMESPACE = 'default';
 const WAITING = 'outage-waits';

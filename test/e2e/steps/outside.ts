@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
-import { type Context, type Step, SYSTEM } from '../context.ts';
 import { background, type Result, run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 
 const CA_URL = 'https://127.0.0.1:4443';
 const NAME = 'snarf.local.dev';

@@ -7,16 +7,17 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { Annotation, CERTIFICATE_DIR, PkiFile, PkiObject } from '../../../runtime/contract.ts';
-import { createKey, encryptKey } from '../../../runtime/x509/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
-import { createAuthority, type Issuer } from '../../../runtime/x509/signing.ts';
 import { createIntermediate } from '../../../runtime/pki/authorities.ts';
+import { createKey, encryptKey } from '../../../runtime/x509/private-key.ts';
+import { createAuthority, type SigningCertificate } from '../../../runtime/x509/signing.ts';
+import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { Greetings } from '../greetings.ts';
-import { waitFor } from '../../../scripts/cluster/shell.ts';
-import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { reinstall } from './install.ts';
+import { wakeAgent } from './rights.ts';
 
 /** Namespace of the pods that see the rotation. */
 export const ROTATION_NAMESPACE = 'e2e-rotation';
@@ -43,7 +44,7 @@ export function rotationSteps(
     annotations: { [Annotation.delivery]: 'native' },
   });
   const apps = [greetings.server, greetings.client];
-  let next: Issuer | undefined;
+  let next: SigningCertificate | undefined;
 
   const renewed = (pair: Greetings, app: string, options: typeof SLOWLY) =>
     waitFor(
@@ -78,8 +79,10 @@ export function rotationSteps(
       run: async () => {
         for (const app of apps) await bothRoots(greetings, app, SLOWLY);
         await greetings.renewedAtServer(1);
-        if (!long) return; // these have them after their next renewal
-        for (const app of [sidecars.server, sidecars.client]) await bothRoots(sidecars, app, WITHIN_A_LIFETIME);
+        for (const app of [sidecars.server, sidecars.client]) {
+          if (!long) await wakeAgent(context, sidecars.namespace, `deployment/${app}`);
+          await bothRoots(sidecars, app, WITHIN_A_LIFETIME);
+        }
       },
     },
     {
@@ -137,7 +140,7 @@ export function rotationSteps(
   return { announce, replace };
 }
 
-function isOf(root: Issuer | undefined, files: CertificateFiles): boolean {
+function isOf(root: SigningCertificate | undefined, files: CertificateFiles): boolean {
   return root !== undefined && files.root.fingerprint256 === new X509Certificate(root.certificatePem).fingerprint256;
 }
 
@@ -150,7 +153,7 @@ function greeted({ kubectl }: Context, pod: string, { root }: CertificateFiles, 
 }
 
 /** Puts a second root beside the CA's own, has the Job put it into the `caBundle` too, and restarts the CA. */
-async function announceSecondRoot(context: Context): Promise<Issuer> {
+async function announceSecondRoot(context: Context): Promise<SigningCertificate> {
   const { kubectl } = context;
   const key = await createKey();
   const now = Date.now();
@@ -174,7 +177,7 @@ async function announceSecondRoot(context: Context): Promise<Issuer> {
 }
 
 /** Gives the CA an intermediate that `root` signed, under the CA's own password, and restarts it. */
-async function replaceIntermediate(context: Context, root: Issuer): Promise<void> {
+async function replaceIntermediate(context: Context, root: SigningCertificate): Promise<void> {
   const { kubectl } = context;
   const secret = await kubectl.json<{ data: Record<string, string> }>([
     ...['-n', SYSTEM, 'get', 'secret', PkiObject.caPassword],

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { Annotation } from '../../../runtime/contract.ts';
 import { PAUSE_IMAGE } from '../../../scripts/cluster/components.ts';
-import { type Context, type Step, SYSTEM } from '../context.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { answerTimes, percentile } from '../../../scripts/cluster/signer-log.ts';
 import { enabledNamespace, podTemplate } from '../../../scripts/cluster/workloads.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
 
 const STORM = { app: 'storm', replicas: 100, killAfter: 20 } as const;
 

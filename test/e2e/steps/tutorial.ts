@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Annotation, CERTIFICATE_DIR, ContainerName, STATUS_INJECTED } from '../../../runtime/contract.ts';
-import { assertCertificate, readFiles } from '../certificates.ts';
-import type { Context, Step } from '../context.ts';
 import type { Pod } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { assertCertificate, readFiles } from '../certificates.ts';
+import type { Context, Step } from '../context.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
 const NAMESPACE = 'default';

@@ -5,11 +5,11 @@
  */
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR, ContainerName, STATUS_INJECTED } from '../../../runtime/contract.ts';
+import { isReady } from '../../../scripts/cluster/kubectl.ts';
+import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { CASES, type Case, CaseNamespace, nameOf, namespacesOfCases, objectsOf } from '../cases.ts';
 import { assertCertificate, readFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
-import { isReady } from '../../../scripts/cluster/kubectl.ts';
-import { testPod } from '../../../scripts/cluster/workloads.ts';
 
 /** A namespace without the label. */
 export const UNLABELLED_NAMESPACE = 'e2e-unlabelled';

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { leftovers } from '../../../scripts/cluster/footprint.ts';
 import { alive, identify, kill } from '../../../scripts/cluster/processes.ts';
+import { CommandFailed, run, waitFor } from '../../../scripts/cluster/shell.ts';
 import type { Step } from '../../e2e/context.ts';
 import { runSteps, select } from '../../e2e/runner.ts';
-import { CommandFailed, run, waitFor } from '../../../scripts/cluster/shell.ts';
 
 const step = (id: string, name: string, extra: Partial<Step> = {}): Step => ({
   id,

@@ -4,12 +4,12 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, waitFor } from './shell.ts';
 import { CONTAINERD_SOCKET, writeConfigurations } from './components.ts';
 import { writeProjectImages, writePulledImages } from './images.ts';
 import { ClusterNode, removeOwnNode } from './node.ts';
 import { makeClusterPki } from './pki.ts';
 import { BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
+import { run, waitFor } from './shell.ts';
 
 /** Folders of the volumes, as the node sees them. */
 const VOLUMES = Array.from({ length: 6 }, (_, index) => `/var/lib/autocert-e2e/${index}`);
