@@ -3,9 +3,9 @@
  * @module
  */
 import { WebhookPath } from '../runtime/contract.ts';
-import { megabytes } from './agent.ts';
 import type { Figure } from './figure.ts';
 import { inTurn, load } from './load.ts';
+import { megabytes } from './memory.ts';
 import type { Peers } from './peers.ts';
 import { REVIEW } from './pod.ts';
 
@@ -14,10 +14,12 @@ const MANY = 32;
 const ADMISSIONS = 10_000;
 
 /** Runs all of it. */
-export async function admissions({ webhook, webhookPid, processes }: Peers): Promise<Figure[]> {
+export async function admissions({ webhook, webhookPid, tls, processes }: Peers): Promise<Figure[]> {
   const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: REVIEW } as const;
   const here = { ...post, url: `${webhook}${WebhookPath.mutate}` };
-  const echo = await new Promise<string>((resolve) => void processes.node('echo', [PROGRAM], { onLine: resolve }));
+  const echo = await new Promise<string>((resolve) => {
+    void processes.node('echo', [PROGRAM, tls.certFile, tls.keyFile], { onLine: resolve });
+  });
   const bare = { ...post, url: `${echo}/echo` };
   // Until the compiler has seen it all.
   for (const server of [here, bare]) await load({ ...server, connections: MANY, duration: 2 });

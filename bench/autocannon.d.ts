@@ -7,6 +7,8 @@ declare module 'autocannon' {
     readonly path?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
+    /** Makes the next request out of this one. */
+    readonly setupRequest?: (request: object) => object;
   }
 
   export interface Options extends Request {
@@ -24,8 +26,6 @@ declare module 'autocannon' {
     readonly errors: number;
     readonly timeouts: number;
     readonly non2xx: number;
-    /** Seconds. */
-    readonly duration: number;
   }
 
   type Done = (error: Error | null, result: Result) => void;

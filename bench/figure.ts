@@ -11,6 +11,8 @@ export interface Figure {
   readonly value: number;
   /** Such as `ms`; the baseline has the same. */
   readonly unit: string;
+  /** The least and the greatest of the sample that `value` is the median of. */
+  readonly range?: readonly [least: number, greatest: number];
   /** What it is compared with; absent: only the number itself says something. */
   readonly baseline?: { readonly name: string; readonly value: number };
   /** What the design wants, in words. */
@@ -35,6 +37,11 @@ export function median(sample: readonly number[]): number {
   return quantile(sample, 0.5);
 }
 
+/** The least and the greatest. */
+export function range(sample: readonly number[]): readonly [number, number] {
+  return [Math.min(...sample), Math.max(...sample)];
+}
+
 /** Three significant digits are more than any of this deserves. */
 export function rounded(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
@@ -43,17 +50,18 @@ export function rounded(value: number): string {
 /** A table for people. */
 export function tableOf(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
-    const { name, value, unit, baseline, aim = '' } = figure;
+    const { name, value, unit, range: spread, baseline, aim = '' } = figure;
     const ratio = ratioOf(figure);
     return [
       name,
       `${rounded(value)} ${unit}`,
+      spread ? spread.map(rounded).join(' to ') : '',
       baseline ? `${rounded(baseline.value)} ${unit}, ${baseline.name}` : '',
       ratio === undefined ? '' : ratio.toFixed(2),
       aim,
     ];
   });
-  const all = [['what', 'here', 'baseline', 'ratio', 'aim'], ...rows];
+  const all = [['what', 'here', 'spread', 'baseline', 'ratio', 'aim'], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
   return all
     .map((row) =>

@@ -1,18 +1,22 @@
 /**
  * `npm run bench`: how fast, how large; each figure beside a baseline of the same run.
  *
- * `npm run bench -- admissions agent` runs some of it, `--json` prints it for machines, `--cluster` also brings up a
- * Kubernetes node (Linux, root) and measures pods on it (`npm run bench -- cluster`: nothing else).
+ * `npm run bench -- admissions agent` runs some of it, `--json` prints it for machines. What needs a Kubernetes node of its
+ * own (Linux, root) runs by name only: `cluster`, `storm`; `--cluster` adds the first to all the rest. So does `simulation`,
+ * which measures nothing: agents through outages, in simulated time.
  * @module
  */
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { buildInto } from '../scripts/build.ts';
 import { admissions } from './admissions.ts';
 import { agent } from './agent.ts';
+import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
 import { type Figure, ratioOf, tableOf } from './figure.ts';
 import { type Peers, ROOT, startPeers } from './peers.ts';
-import { tokens } from './tokens.ts';
+import { storm } from './storm.ts';
+import { type MeasuredCluster, withNode } from './with-node.ts';
 
 /** An API server's answer as seen with sixteen connections (1,853 TokenReviews or 1,446 pods a second), and with one. */
 const BUSY_MS = 9;
@@ -21,9 +25,12 @@ const IDLE_MS = 1;
 /** What each does, and how long the API server takes for an answer meanwhile. */
 const BENCHMARKS: Readonly<Record<string, { run: (peers: Peers) => Promise<Figure[]>; answerMs: number }>> = {
   admissions: { run: admissions, answerMs: BUSY_MS },
-  tokens: { run: tokens, answerMs: BUSY_MS },
+  certificates: { run: certificates, answerMs: BUSY_MS },
   agent: { run: agent, answerMs: IDLE_MS },
 };
+const ON_A_NODE: Readonly<Record<string, (on: MeasuredCluster) => Promise<Figure[]>>> = { cluster, storm };
+
+const SIMULATION = 'simulation';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,24 +39,41 @@ const { values, positionals } = parseArgs({
     cluster: { type: 'boolean', default: false },
   },
 });
-const names = [...Object.keys(BENCHMARKS), 'cluster'];
+const names = [...Object.keys(BENCHMARKS), ...Object.keys(ON_A_NODE), SIMULATION];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`not known: ${unknown.join(', ')}; there are ${names.join(', ')}`);
   process.exit(2);
 }
+// By itself: it measures nothing of this machine, and its table is another one.
+if (positionals.includes(SIMULATION)) simulate();
+if (positionals.join() !== SIMULATION) await measure();
 
-// Node would parse these once a process: what is measured is what the image has.
-for (const name of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_OPTIONS']) delete process.env[name];
-await buildInto(`${ROOT}/build`);
-const figures: Figure[] = [];
-const note = (text: string) => values.json || console.error(`... ${text}`);
-const wanted = Object.entries(BENCHMARKS).filter(([name]) => positionals.length === 0 || positionals.includes(name));
-for (const [name, { run, answerMs }] of wanted) {
-  note(name);
-  await using peers = await startPeers(answerMs);
-  figures.push(...(await run(peers)));
+function simulate(): void {
+  const program = `${ROOT}/bench/simulation/scenarios.ts`;
+  process.exitCode = spawnSync(process.execPath, [program], { stdio: 'inherit' }).status ?? 1;
 }
-if (values.cluster || positionals.includes('cluster')) figures.push(...(await cluster(note)));
-if (values.json) console.log(JSON.stringify(figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }))));
-else console.log(tableOf(figures));
+
+async function measure(): Promise<void> {
+  // Node would parse these once a process: what is measured is what the image has.
+  for (const name of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_OPTIONS']) delete process.env[name];
+  await buildInto(`${ROOT}/build`);
+  const figures: Figure[] = [];
+  const note = (text: string) => values.json || console.error(`... ${text}`);
+  const wanted = Object.entries(BENCHMARKS).filter(([name]) => positionals.length === 0 || positionals.includes(name));
+  for (const [name, { run, answerMs }] of wanted) {
+    note(name);
+    await using peers = await startPeers(answerMs);
+    figures.push(...(await run(peers)));
+  }
+  const onNode = Object.entries(ON_A_NODE).filter(
+    ([name]) => positionals.includes(name) || (name === 'cluster' && values.cluster),
+  );
+  if (onNode.length > 0) {
+    await withNode(note, async (on) => {
+      for (const [, run] of onNode) figures.push(...(await run(on)));
+    });
+  }
+  if (values.json) console.log(JSON.stringify(figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }))));
+  else console.log(tableOf(figures));
+}

@@ -1,17 +1,16 @@
 /**
- * A Kubernetes API server that answers the webhook's three questions with always the same words, in a process of its
- * own: `node api-server.ts <kubeconfig to write> <milliseconds an answer takes>`. Every answer takes as long, whatever is
- * asked, so that what differs between two measurements is not its.
+ * A Kubernetes API server that answers the webhook's questions with always the same words, in a process of its own; prints
+ * its URL. Every answer takes as long, whatever is asked, so that what differs between two measurements is not its.
+ * `node api-server.ts <certificate> <key> <milliseconds an answer takes>`
  * @module
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Annotation, AttestationToken, NAMESPACE_LABEL } from '../../runtime/contract.ts';
-import { hierarchy } from '../../test/support/tiny-ca.ts';
 import { POD } from '../pod.ts';
 
-const [kubeconfig = '', answerMs] = process.argv.slice(2);
+const [certFile = '', keyFile = '', answerMs] = process.argv.slice(2);
 
 const { name, namespace, uid } = POD;
 const ANSWERS: Readonly<Record<string, object>> = {
@@ -36,10 +35,11 @@ const ANSWERS: Readonly<Record<string, object>> = {
   },
 };
 const TEXTS = new Map(Object.entries(ANSWERS).map(([path, answer]) => [path, JSON.stringify(answer)]));
+/** For what is asked besides, such as the ConfigMap of forced renewals. */
 const NOT_FOUND = JSON.stringify({ kind: 'Status', status: 'Failure', reason: 'NotFound', code: 404 });
 
-const { root, leaf, chain } = hierarchy();
-const server = createServer({ cert: chain.join(''), key: leaf.keyPem }, (request, response) => {
+const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+const server = createServer(tls, (request, response) => {
   const answer = TEXTS.get(request.url ?? '');
   request.resume().once('end', () => {
     setTimeout(() => {
@@ -48,18 +48,4 @@ const server = createServer({ cert: chain.join(''), key: leaf.keyPem }, (request
     }, Number(answerMs));
   });
 });
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  const authority = Buffer.from(root.certificatePem).toString('base64');
-  const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': authority };
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'bench', cluster }],
-    users: [{ name: 'webhook', user: { token: 'everybody is let in' } }],
-    contexts: [{ name: 'bench', context: { cluster: 'bench', user: 'webhook' } }],
-    'current-context': 'bench',
-  };
-  writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
-  console.log('ready');
-});
+server.listen(0, '127.0.0.1', () => console.log(`https://127.0.0.1:${(server.address() as AddressInfo).port}`));

@@ -1,13 +1,16 @@
 /**
  * The least that a webhook on this stack does: fastify over TLS that reads a JSON body and sends it back.
- * `node echo.ts` prints its URL.
+ * `node echo.ts <certificate> <key>` prints its URL.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import fastify from 'fastify';
-import { hierarchy } from '../../test/support/tiny-ca.ts';
 
-const { leaf, chain } = hierarchy();
-const app = fastify({ https: { cert: chain.join(''), key: leaf.keyPem }, bodyLimit: 3 * 2 ** 20 });
+const [certFile = '', keyFile = ''] = process.argv.slice(2);
+const app = fastify({
+  https: { cert: readFileSync(certFile), key: readFileSync(keyFile) },
+  bodyLimit: 3 * 2 ** 20,
+});
 app.post('/echo', (request, reply) => {
   reply.send(request.body);
 });

@@ -4,13 +4,9 @@
  * `node pods.ts <count> <annotations, JSON>`
  * @module
  */
+import type { V1Pod } from '@kubernetes/client-node';
 import { KubernetesApi } from '../../runtime/kubernetes/client.ts';
 import { testPod } from '../../scripts/cluster/workloads.ts';
-
-interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
 
 const [count = '1', annotations = '{}'] = process.argv.slice(2);
 const NAMESPACE = 'default';
@@ -28,21 +24,21 @@ const pods = names.map((name) =>
 );
 
 /** Resolves when the watch has shown all of them to be in the wanted state. */
-async function until(isDone: (type: string, pod: Pod) => boolean, act: () => Promise<unknown>): Promise<void> {
+async function until(isDone: (type: string, pod: V1Pod) => boolean, act: () => Promise<unknown>): Promise<void> {
   const waiting = new Set(names);
   const end = new AbortController();
   const { metadata } = await api.get<{ metadata: { resourceVersion: string } }>(
     `${PODS}?labelSelector=${labelSelector}`,
   );
   const query = { labelSelector, resourceVersion: metadata.resourceVersion };
-  const onEvent = (type: string, pod: Pod) => {
-    if (isDone(type, pod)) waiting.delete(pod.metadata.name);
+  const onEvent = (type: string, pod: V1Pod) => {
+    if (isDone(type, pod)) waiting.delete(pod.metadata?.name ?? '');
     if (waiting.size === 0) end.abort();
   };
-  await Promise.all([api.watch<Pod>(PODS, query, onEvent, end.signal), act()]);
+  await Promise.all([api.watch<V1Pod>(PODS, query, onEvent, end.signal), act()]);
 }
 
-const isReady = (_type: string, { status }: Pod) =>
+const isReady = (_type: string, { status }: V1Pod) =>
   status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 let created = 0;
 await until(isReady, () => {

@@ -1,4 +1,4 @@
-import { median, quantile, ratioOf, rounded, tableOf } from '../../../bench/figure.ts';
+import { median, quantile, range, ratioOf, rounded, tableOf } from '../../../bench/figure.ts';
 
 test('the median is not moved by one outlier', () => {
   expect(median([5, 1, 1000])).toBe(5);
@@ -9,6 +9,10 @@ test('a quantile is a value of the sample, whatever its order', () => {
   expect(quantile(sample, 0.99)).toBe(100);
   expect(quantile([7], 0.99)).toBe(7);
   expect(() => quantile([], 0.5)).toThrow('an empty sample');
+});
+
+test('the spread goes from the least to the greatest', () => {
+  expect(range([3, 1, 2])).toEqual([1, 3]);
 });
 
 test('a figure without a baseline, or with one of zero, has no ratio', () => {
@@ -29,12 +33,12 @@ test.each([
 
 test('the table has one line a figure', () => {
   const figures = [
-    { name: 'a', value: 3, unit: 's', baseline: { name: 'b', value: 2 }, aim: '4 s' },
+    { name: 'a', value: 3, unit: 's', range: [2.5, 4], baseline: { name: 'b', value: 2 }, aim: '4 s' },
     { name: 'c', value: 100, unit: 'MB' },
-  ];
+  ] as const;
   expect(tableOf(figures).split('\n')).toEqual([
-    'what  here    baseline   ratio  aim',
-    'a     3.00 s  2.00 s, b  1.50   4 s',
+    'what  here    spread        baseline   ratio  aim',
+    'a     3.00 s  2.50 to 4.00  2.00 s, b  1.50   4 s',
     'c     100 MB',
   ]);
 });
