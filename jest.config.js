@@ -1,0 +1,20 @@
+/** Two projects of one make: `npm test` runs `unit`, `npm run interop` the other. */
+const swc = {
+  jsc: {
+    parser: { syntax: 'typescript' },
+    target: 'es2024',
+    experimental: { keepImportAttributes: true },
+  },
+  module: { type: 'es6' },
+};
+
+export default {
+  testTimeout: 30_000,
+  projects: ['unit', 'interop'].map((name) => ({
+    displayName: name,
+    testEnvironment: 'node',
+    roots: [`<rootDir>/test/${name}`],
+    extensionsToTreatAsEsm: ['.ts'],
+    transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  })),
+};
