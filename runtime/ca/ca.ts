@@ -1,19 +1,18 @@
 /**
  * An embedded CA that speaks step-ca's protocol: for `autocert start`, for trying things out, and for tests. In a
- * cluster step-ca itself runs.
+ * cluster step-ca itself runs. Used tokens are forgotten when it ends.
  * @module
  */
-
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../lib/log.ts';
+import { repeat, sleep } from '../lib/loops.ts';
+import { BACKDATE_MS } from '../policy/lifetimes.ts';
 import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
 import { createKey } from '../x509/private-key.ts';
-import { renewIn } from '../lib/schedule.ts';
-import { createLeaf, type Issuer } from '../x509/signing.ts';
+import { createLeaf, type SigningCertificate } from '../x509/signing.ts';
 import { buildApp } from './app.ts';
 import { Authority } from './authority.ts';
-import { Ledger } from './ledger.ts';
-import { BACKDATE_MS, type Claims, DEFAULT_CLAIMS } from './lifetimes.ts';
+import { type Claims, DEFAULT_CLAIMS } from './lifetimes.ts';
 
 /** Options of {@link createCa}. */
 export interface CaOptions {
@@ -22,14 +21,12 @@ export interface CaOptions {
   /** Roots of federated CAs, each PEM. @default [] */
   readonly federatedRoots?: readonly string[];
   /** The intermediate, which signs. */
-  readonly issuer: Issuer;
+  readonly issuer: SigningCertificate;
   readonly provisioners: readonly JwkProvisioner[];
   /** Names and addresses at which the CA is reached. */
   readonly dnsNames: readonly string[];
   /** @default - step-ca's: 24 h, at least 5 m */
   readonly claims?: Claims;
-  /** File that remembers used tokens and revocations. */
-  readonly ledgerFile: string;
   readonly log: Log;
   /** @default - the clock's time */
   readonly now?: () => Date;
@@ -44,18 +41,18 @@ export interface Ca {
   close(): Promise<void>;
 }
 
-/** The CA's own serving certificate lives this long. */
+/** The CA's own serving certificate lives a day and is replaced each hour, so that a laptop may sleep in between. */
 const SERVING_LIFETIME_MS = 24 * 3_600_000;
+const SERVING_RENEWAL_MS = 3_600_000;
 const SERVING_NAME = 'Autocert CA';
 
-/** Makes the CA: opens its ledger, issues its serving certificate, and keeps that fresh. */
+/** Makes the CA: issues its serving certificate, and keeps that fresh. */
 export async function createCa(options: CaOptions): Promise<Ca> {
   const { issuer, dnsNames, provisioners, roots, log, now = () => new Date() } = options;
-  const ledger = Ledger.open(options.ledgerFile, now());
   const claims = options.claims ?? DEFAULT_CLAIMS;
-  const authority = new Authority({ issuer, provisioners, claims, dnsNames, ledger, now });
+  const serving = () => servingCertificate(issuer, dnsNames, now());
   const app = buildApp({
-    authority,
+    authority: new Authority({ issuer, provisioners, claims, dnsNames, now }),
     roots,
     federatedRoots: options.federatedRoots ?? [],
     intermediatePem: issuer.certificatePem,
@@ -66,47 +63,33 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       // Everybody may ask; whoever shows a certificate has it checked by the authority when it matters.
       requestCert: true,
       rejectUnauthorized: false,
-      ...(await servingCertificate(issuer, dnsNames, now())),
+      ...(await serving()),
     },
   });
-  const stopRenewals = keepServing(app, issuer, dnsNames, now);
-  app.addHook('onClose', async () => {
-    stopRenewals();
-    ledger.close();
-  });
+  const closing = new AbortController();
+  app.addHook('onClose', async () => closing.abort());
+  // Connections that are open keep their certificate.
+  const replace = async () =>
+    (app.server as unknown as { setSecureContext(context: object): void }).setSecureContext(await serving());
+  const what = 'replacing the serving certificate';
+  void sleep(SERVING_RENEWAL_MS, closing.signal).then(() =>
+    repeat(replace, { what, everyMs: SERVING_RENEWAL_MS, log, signal: closing.signal }),
+  );
   return { app, listen: (address) => app.listen(address), close: () => app.close() };
 }
 
-function servingPeriod(now: Date) {
-  return { notBefore: new Date(+now - BACKDATE_MS), notAfter: new Date(+now + SERVING_LIFETIME_MS) };
-}
-
-async function servingCertificate(issuer: Issuer, dnsNames: readonly string[], now: Date) {
+async function servingCertificate(issuer: SigningCertificate, dnsNames: readonly string[], now: Date) {
   const key = await createKey();
   const leaf = await createLeaf({
     commonName: SERVING_NAME,
     sans: dnsNames,
     publicKey: key,
     issuer,
-    ...servingPeriod(now),
+    notBefore: new Date(+now - BACKDATE_MS),
+    notAfter: new Date(+now + SERVING_LIFETIME_MS),
   });
   return {
     cert: `${leaf}${issuer.certificatePem}`,
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
-}
-
-/** Replaces the serving certificate at two thirds of its life; connections that are open keep theirs. */
-function keepServing(app: FastifyInstance, issuer: Issuer, dnsNames: readonly string[], now: () => Date): () => void {
-  let timer: NodeJS.Timeout;
-  const schedule = () => {
-    timer = setTimeout(replace, renewIn(servingPeriod(now()), now(), 0)).unref();
-  };
-  const replace = async () => {
-    const { cert, key } = await servingCertificate(issuer, dnsNames, now());
-    (app.server as unknown as { setSecureContext(context: object): void }).setSecureContext({ cert, key });
-    schedule();
-  };
-  schedule();
-  return () => clearTimeout(timer);
 }

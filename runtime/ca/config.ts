@@ -3,123 +3,109 @@
  * policy that is not enforced would be worse than none.
  * @module
  */
-import { dirname, join, resolve } from 'node:path';
-import { splitPem } from '../x509/certificate.ts';
 import { AutocertError } from '../lib/errors.ts';
-import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
-import { openKey } from '../x509/private-key.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
+import { asText, type Check, isRecord, list, object, optional, readJsonFile, shown, text } from '../lib/validator.ts';
+import { type ListenAddress, parseListenAddress } from '../step-ca/listen-address.ts';
+import type { JwkProvisioner } from '../step-ca/one-time-token.ts';
+import { LEAF_TEMPLATE } from '../step-ca/provisioner.ts';
+import { splitPem } from '../x509/certificate.ts';
+import { openKey } from '../x509/private-key.ts';
 import type { CaOptions } from './ca.ts';
 import { DEFAULT_CLAIMS, overrideClaims } from './lifetimes.ts';
 
 /** What `ca.json` says. */
 export interface CaSettings extends Omit<CaOptions, 'log' | 'now'> {
-  /** Where to listen. */
-  readonly host: string;
-  readonly port: number;
+  readonly listen: ListenAddress;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const LEDGER = 'used-tokens.jsonl';
-
-/** Settings that this CA has no answer to. */
-const UNSUPPORTED = ['kms', 'ssh', 'crl', 'templates'] as const;
-const UNSUPPORTED_AUTHORITY = ['policy', 'template', 'enableAdmin'] as const;
-
-/** Reads the configuration and opens the intermediate's key with the password in a file. */
-export function readCaSettings(configFile: string, passwordFile: string): CaSettings {
-  const config = parseObject(readTextFile(configFile), configFile);
-  const authority = objectOf(config.authority ?? {}, 'authority');
-  const faults = [
-    ...unsupported(config, UNSUPPORTED, ''),
-    ...unsupported(authority, UNSUPPORTED_AUTHORITY, 'authority.'),
-  ];
-  const provisioners = listOf(authority.provisioners, 'authority.provisioners').map((value, index) => {
-    const provisioner = objectOf(value, `authority.provisioners[${index}]`);
-    const problem = provisionerProblem(provisioner);
-    if (problem) faults.push(`authority.provisioners[${index}]: ${problem}`);
-    return provisioner as unknown as JwkProvisioner;
-  });
-  if (faults.length > 0) {
-    throw new AutocertError(
-      'INVALID_CONFIG',
-      `${configFile}: the embedded CA cannot do this, run step-ca: ${faults.join('; ')}`,
-    );
-  }
-  const password = new Secret(readTextFile(passwordFile).trimEnd());
-  const keyFile = textOf(config.key, 'key');
-  return {
-    ...addressOf(textOf(config.address, 'address')),
-    roots: [config.root].flat().flatMap((file) => certificatesIn(textOf(file, 'root'))),
-    federatedRoots: listOf(config.federatedRoots ?? [], 'federatedRoots').flatMap((file) =>
-      certificatesIn(textOf(file, 'federatedRoots')),
-    ),
-    issuer: {
-      certificatePem: certificatesIn(textOf(config.crt, 'crt'))[0] ?? '',
-      key: openKey(new Secret(readTextFile(keyFile)), password, keyFile),
-    },
-    provisioners,
-    dnsNames: listOf(config.dnsNames, 'dnsNames').map((name) => textOf(name, 'dnsNames')),
-    claims: overrideClaims(DEFAULT_CLAIMS, objectOf(authority.claims ?? {}, 'authority.claims'), 'authority.claims'),
-    // Beside step-ca's own database, which would not know what to do with it.
-    ledgerFile: join(dirname(resolve(configFile)), '..', 'embedded-ca', LEDGER),
+/** As much of `ca.json` as this CA knows. */
+interface CaJson {
+  readonly root: string | readonly string[];
+  readonly federatedRoots?: readonly string[];
+  readonly crt: string;
+  readonly key: string;
+  readonly address: string;
+  readonly dnsNames: readonly string[];
+  readonly authority: {
+    readonly provisioners: readonly JwkProvisioner[];
+    readonly claims?: Readonly<Record<string, unknown>>;
   };
 }
 
-function unsupported(config: Json, names: readonly string[], prefix: string): string[] {
-  return names.filter((name) => config[name]).map((name) => `${prefix}${name}`);
-}
+/** A setting, and a kind of provisioner, that this CA has no answer to. */
+const unsupported: Check = (value) => {
+  if (value) throw new Error('the embedded CA cannot do this, run step-ca');
+};
 
-function provisionerProblem({ type, name, key, encryptedKey, options }: Json): string | undefined {
-  if (type !== 'JWK') return `type ${JSON.stringify(type)}, only JWK is known`;
-  if (options !== undefined && options !== null) return 'options (templates, policies, webhooks)';
-  const kid = typeof key === 'object' && key !== null && 'kid' in key ? key.kid : undefined;
-  if (![name, kid, encryptedKey ?? ''].every((value) => typeof value === 'string'))
-    return 'name, key.kid or encryptedKey is no text';
-  return undefined;
-}
+/** Of a provisioner's options, the template of `autocert` is known. */
+const options: Check = (value) => {
+  const { x509, ...others } = isRecord(value) ? value : {};
+  const { template, ...more } = isRecord(x509) ? x509 : {};
+  const isKnown = template === undefined || template === LEAF_TEMPLATE;
+  if (!isKnown || [...Object.values(others), ...Object.values(more)].some(Boolean)) unsupported(value);
+};
 
-function addressOf(address: string): { host: string; port: number } {
-  const [, host = '', port] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
-  if (port === undefined) throw invalid('address', address, 'host:port or :port');
-  return { host: host.replace(/^\[(.*)\]$/, '$1') || '::', port: Number(port) };
+const provisioner = object({
+  type: (value) => {
+    if (value !== 'JWK') throw new Error(`the embedded CA knows JWK alone, got ${shown(value)}: run step-ca`);
+  },
+  name: text,
+  key: object({ kid: text }),
+  encryptedKey: optional(asText('a text', () => {})),
+  claims: optional(object({})),
+  options,
+});
+
+const CA_JSON = object({
+  root: (value) => (Array.isArray(value) ? list(text, { atLeast: 1 }) : text)(value),
+  federatedRoots: optional(list(text)),
+  crt: text,
+  key: text,
+  address: asText('host:port or :port', parseListenAddress),
+  dnsNames: list(text, { atLeast: 1 }),
+  kms: unsupported,
+  ssh: unsupported,
+  crl: unsupported,
+  templates: unsupported,
+  authority: object({
+    provisioners: list(provisioner),
+    claims: optional(object({})),
+    policy: unsupported,
+    template: unsupported,
+    enableAdmin: unsupported,
+  }),
+});
+
+/** Reads the configuration and opens the intermediate's key with the password in a file. */
+export function readCaSettings(configFile: string, passwordFile: string): CaSettings {
+  const {
+    root,
+    federatedRoots = [],
+    crt,
+    key,
+    address,
+    dnsNames,
+    authority,
+  } = readJsonFile(configFile, CA_JSON) as CaJson;
+  const password = new Secret(readTextFile(passwordFile).trimEnd());
+  return {
+    listen: parseListenAddress(address),
+    roots: [root].flat().flatMap(certificatesIn),
+    federatedRoots: federatedRoots.flatMap(certificatesIn),
+    issuer: {
+      certificatePem: certificatesIn(crt)[0] ?? '',
+      key: openKey(new Secret(readTextFile(key)), password, key),
+    },
+    provisioners: authority.provisioners,
+    dnsNames,
+    claims: overrideClaims(DEFAULT_CLAIMS, authority.claims ?? {}, 'authority.claims'),
+  };
 }
 
 function certificatesIn(file: string): string[] {
   const certificates = splitPem(readTextFile(file));
   if (certificates.length > 0) return certificates;
   throw new AutocertError('INVALID_CONFIG', `${file} has no certificate in PEM`);
-}
-
-function parseObject(json: string, file: string): Json {
-  try {
-    return objectOf(JSON.parse(json), file);
-  } catch (error) {
-    if (error instanceof AutocertError) throw error;
-    throw new AutocertError('INVALID_CONFIG', `${file} is not JSON`);
-  }
-}
-
-function objectOf(value: unknown, where: string): Json {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
-  throw invalid(where, value, 'an object');
-}
-
-function listOf(value: unknown, where: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw invalid(where, value, 'a list');
-}
-
-function textOf(value: unknown, where: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw invalid(where, value, 'a text');
-}
-
-function invalid(where: string, got: unknown, wanted: string): AutocertError {
-  return new AutocertError(
-    'INVALID_CONFIG',
-    `${where}: wanted ${wanted}, got ${(JSON.stringify(got) ?? 'nothing').slice(0, 80)}`,
-  );
 }

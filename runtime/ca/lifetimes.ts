@@ -2,8 +2,9 @@
  * Lifetimes: what the provisioner allows, and from when to when a certificate is valid.
  * @module
  */
-import { formatDuration, parseDuration } from '../policy/duration.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import { formatDuration, parseDuration } from '../policy/duration.ts';
+import { BACKDATE_MS } from '../policy/lifetimes.ts';
 import type { ValidityPeriod } from '../x509/signing.ts';
 import { badRequest, forbidden } from './refusal.ts';
 
@@ -24,9 +25,6 @@ export const DEFAULT_CLAIMS: Claims = {
   disableRenewal: false,
   allowRenewalAfterExpiry: false,
 };
-
-/** Certificates are valid a minute before they are made, for clocks differ. */
-export const BACKDATE_MS = 60_000;
 
 /** Asked-for times: Go durations or RFC 3339 times. */
 export interface AskedValidity {

@@ -2,11 +2,12 @@
  * Puts the root into the webhook's configuration, by which the API server verifies the webhook.
  * @module
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { DOMAIN } from '../contract.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { sleep } from '../lib/loops.ts';
 import type { ClusterPort } from './cluster-objects.ts';
 
 /** `set`: now; `current`: it was there already; `none`: there is no webhook. */
@@ -15,13 +16,9 @@ export type CaBundleOutcome = 'set' | 'current' | 'none';
 /** How long and how often to look for the configuration. */
 export interface CaBundleOptions {
   readonly log: Log;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
   readonly webhookWaitMs?: number;
   readonly pollMs?: number;
-}
-
-interface WebhookConfiguration {
-  readonly webhooks?: readonly { readonly name: string; readonly clientConfig?: { readonly caBundle?: string } }[];
 }
 
 /** Name of the webhook within its configuration. */
@@ -68,10 +65,10 @@ async function findConfiguration(
   path: string,
   name: string,
   { log, signal, webhookWaitMs = 120_000, pollMs = 1_000 }: CaBundleOptions,
-): Promise<WebhookConfiguration> {
+): Promise<V1MutatingWebhookConfiguration> {
   const until = Date.now() + webhookWaitMs;
   for (let attempt = 0; ; attempt++) {
-    const configuration = await ifFound(api.get<WebhookConfiguration>(path));
+    const configuration = await ifFound(api.get<V1MutatingWebhookConfiguration>(path));
     if (configuration) return configuration;
     if (Date.now() >= until) {
       throw new AutocertError(
@@ -80,6 +77,7 @@ async function findConfiguration(
       );
     }
     if (attempt === 0) log.info({ webhookConfiguration: name }, 'waiting for the webhook to be applied');
-    await sleep(pollMs, undefined, signal ? { signal } : {});
+    await sleep(pollMs, signal);
+    signal.throwIfAborted();
   }
 }

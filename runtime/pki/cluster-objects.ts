@@ -2,9 +2,9 @@
  * The Secrets and the ConfigMap of a PKI, in the cluster: read, or created once. Nothing here overwrites.
  * @module
  */
+import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node';
 import { PkiFile, PkiObject } from '../contract.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
-import { AutocertError } from '../lib/errors.ts';
 import { AutocertError } from '../lib/errors.ts';
 
 /** What the init Job does with the Kubernetes API; `KubernetesApi` is one. */
@@ -30,9 +30,7 @@ const FILES: Readonly<Record<PkiObjectKey, readonly string[]>> = {
 /** Contents of an object by file name. */
 export type Files = Readonly<Record<string, string>>;
 
-interface StoredObject {
-  readonly data?: Readonly<Record<string, string>>;
-}
+type StoredObject = Pick<V1Secret | V1ConfigMap, 'data'>;
 
 /** The PKI's objects in one namespace. */
 export class ClusterObjects {
@@ -70,7 +68,14 @@ export class ClusterObjects {
         namespace: this.#namespace,
         labels: { 'app.kubernetes.io/part-of': 'autocert', 'app.kubernetes.io/managed-by': 'autocert-init' },
       },
-      ...(kind === 'ConfigMap' ? { data: files } : { type: 'Opaque', data: mapValues(files, toBase64) }),
+      ...(kind === 'ConfigMap'
+        ? { data: files }
+        : {
+            type: 'Opaque',
+            data: Object.fromEntries(
+              Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')]),
+            ),
+          }),
     };
     try {
       await this.#api.create(this.#collection(key), body);
@@ -95,10 +100,4 @@ export class ClusterObjects {
       `${this.nameOf(key)} in namespace ${this.#namespace} has no ${file}: put it back, or delete the object to have it made again`,
     );
   }
-}
-
-const toBase64 = (text: string) => Buffer.from(text).toString('base64');
-
-function mapValues(record: Files, change: (value: string) => string): Files {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import { renameSync, writeFileSync } from 'node:fs';
-import { AutocertError, messageOf } from '../lib/errors.ts';
+import { AutocertError } from '../lib/errors.ts';
 import { readTextFile } from '../lib/text-file.ts';
+import { type Check, list, object, readJsonFile, text } from '../lib/validator.ts';
+import { type ConfiguredProvisioner, type Settings, withAutocertRules } from '../step-ca/provisioner.ts';
 
 /** Paths of {@link composeConfigFile}. */
 export interface ComposeConfigOptions {
@@ -19,17 +21,34 @@ export interface ComposeConfigOptions {
   readonly dataSourceFile?: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** step-ca's configuration, as far as it is looked into. */
+type CaTemplate = Settings & {
+  readonly db?: object | null;
+  readonly authority?: (Settings & { readonly provisioners?: readonly ConfiguredProvisioner[] | null }) | null;
+};
 
-/** Adds the provisioners (to any that the template has) and the data source. */
-export function composeCaConfig(template: unknown, provisioners: unknown, dataSource?: string): Json {
-  const config = objectAt(template, 'template');
-  const authority = objectAt(config.authority ?? {}, 'template: authority');
-  const all = [
-    ...listAt(authority.provisioners ?? [], 'template: authority.provisioners'),
-    ...listAt(provisioners, 'provisioners'),
-  ];
-  const names = all.map((provisioner, index) => nameOf(provisioner, index));
+/** Go writes what is absent as `null`, too. */
+const orNull =
+  (check: Check): Check =>
+  (value) => {
+    if (value !== null && value !== undefined) check(value);
+  };
+const PROVISIONERS = list(
+  object({ name: text, claims: orNull(object({})), options: orNull(object({ x509: orNull(object({})) })) }),
+);
+const TEMPLATE = object({ db: orNull(object({})), authority: orNull(object({ provisioners: orNull(PROVISIONERS) })) });
+
+/**
+ * Adds the provisioners (to any that the template has) and the data source. The provisioner `autocert` always gets its
+ * rules: also in a cluster whose PKI was made before there were any.
+ */
+export function composeCaConfig(
+  template: CaTemplate,
+  provisioners: readonly ConfiguredProvisioner[],
+  dataSource?: string,
+): Settings {
+  const all = [...(template.authority?.provisioners ?? []), ...provisioners];
+  const names = all.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
     throw new AutocertError(
@@ -37,42 +56,21 @@ export function composeCaConfig(template: unknown, provisioners: unknown, dataSo
       `provisioner ${JSON.stringify(twice)} is there twice: rename that of the template`,
     );
   }
-  const database = dataSource === undefined ? {} : { db: { ...objectAt(config.db, 'template: db'), dataSource } };
-  return { ...config, ...database, authority: { ...authority, provisioners: all } };
+  return {
+    ...template,
+    ...(dataSource !== undefined && { db: { ...template.db, dataSource } }),
+    authority: { ...template.authority, provisioners: all.map(withAutocertRules) },
+  };
 }
 
 /** Reads the template and the provisioners, writes the configuration. */
 export function composeConfigFile({ template, provisioners, out, dataSourceFile }: ComposeConfigOptions): void {
-  const dataSource = dataSourceFile === undefined ? undefined : readTextFile(dataSourceFile).trim();
-  const config = composeCaConfig(readJson(template), readJson(provisioners), dataSource);
+  const config = composeCaConfig(
+    readJsonFile(template, TEMPLATE) as CaTemplate,
+    readJsonFile(provisioners, PROVISIONERS) as ConfiguredProvisioner[],
+    dataSourceFile === undefined ? undefined : readTextFile(dataSourceFile).trim(),
+  );
   // Readable by the CA, which runs as another user: the volume is the pod's own, in which the Secrets are as readable.
   writeFileSync(`${out}.new`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o644 });
   renameSync(`${out}.new`, out);
 }
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readTextFile(file));
-  } catch (error) {
-    if (error instanceof AutocertError) throw error;
-    throw new AutocertError('INVALID_CONFIG', `${file} is not JSON (${messageOf(error).slice(0, 200)})`);
-  }
-}
-
-function objectAt(value: unknown, where: string): Json {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
-  throw new AutocertError('INVALID_CONFIG', `${where} has to be an object, got ${describe(value)}`);
-}
-
-function listAt(value: unknown, where: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw new AutocertError('INVALID_CONFIG', `${where} has to be a list, got ${describe(value)}`);
-}
-
-function nameOf(provisioner: unknown, index: number): string {
-  const { name } = objectAt(provisioner, `provisioner ${index}`);
-  if (typeof name === 'string' && name !== '') return name;
-  throw new AutocertError('INVALID_CONFIG', `provisioner ${index}: name has to be a text, got ${describe(name)}`);
-}
-
-const describe = (value: unknown) => (JSON.stringify(value) ?? 'nothing').slice(0, 80);

@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { PkiFile } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
+import { parseName } from '../policy/names.ts';
+import { parseListenAddress } from '../step-ca/listen-address.ts';
 import { composeCaConfig } from './config.ts';
 import { createPki, type Pki } from './pki.ts';
 
@@ -52,7 +54,7 @@ export interface InitializedPki extends PkiFolder {
 }
 
 /** Where the files of a PKI are in `dir`. */
-export function pkiFolder(dir: string): PkiFolder {
+function pkiFolder(dir: string): PkiFolder {
   const at = (...path: string[]) => join(resolve(dir), ...path);
   return {
     rootFile: at('certs', PkiFile.root),
@@ -69,7 +71,7 @@ export function pkiFolder(dir: string): PkiFolder {
 
 /**
  * Makes a PKI and writes it to a folder. What is there is never overwritten.
- * @throws AutocertError `INVALID_INPUT` when the folder has a PKI already.
+ * @throws AutocertError `INVALID_INPUT` when the folder has a PKI already, or a name or the address is none.
  */
 export async function initPki(options: InitPkiOptions): Promise<InitializedPki> {
   const files = pkiFolder(options.dir);
@@ -81,8 +83,8 @@ export async function initPki(options: InitPkiOptions): Promise<InitializedPki> 
     );
   }
   const { dnsNames = ['localhost', '127.0.0.1'], address = '127.0.0.1:4443' } = options;
+  const caUrl = `https://${urlHost(hostNames(dnsNames)[0])}:${parseListenAddress(address).port}`;
   const pki = await createPki(options.name ?? 'Autocert', options.now);
-  const caUrl = `https://${urlHost(dnsNames[0] ?? 'localhost')}:${address.slice(address.lastIndexOf(':') + 1)}`;
   for (const folder of ['certs', 'secrets', 'config', 'db']) {
     mkdirSync(join(options.dir, folder), { recursive: true, mode: 0o700 });
   }
@@ -132,6 +134,20 @@ function configTemplate(files: PkiFolder, { dnsNames, address, claims, database 
     db: { type: 'badgerv2', dataSource: database },
     authority: claims ? { claims } : {},
   };
+}
+
+/** At least one host name or IP address. */
+function hostNames(names: readonly string[]): readonly [string, ...string[]] {
+  const [first, ...others] = names.map((name) => {
+    const { kind, value } = parseName(name);
+    if (kind !== 'uri') return value;
+    throw new AutocertError(
+      'INVALID_INPUT',
+      `${JSON.stringify(name)} is a URI: a CA is reached by host name or address`,
+    );
+  });
+  if (first !== undefined) return [first, ...others];
+  throw new AutocertError('INVALID_INPUT', 'the CA has no name: give at least one host name or IP address');
 }
 
 const urlHost = (name: string) => (name.includes(':') ? `[${name}]` : name);

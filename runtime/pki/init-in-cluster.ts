@@ -4,17 +4,17 @@
  * It may be killed at any point and started again, also twice at a time. Each object is written before those that depend
  * on it (passwords, then the keys they encrypt, then the certificates of these keys in one piece, then the provisioners),
  * so what is missing after a crash can always be made from what is there. An object that is missing although something
- * depends on it was deleted by someone: that is said, and nothing is made in its place, for it would not fit.
+ * depends on it was deleted: that is said, and nothing is made in its place, for it would not fit.
  * @module
  */
 import { X509Certificate } from 'node:crypto';
 import { PkiFile, PkiObject, Provisioner } from '../contract.ts';
-import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { type JwkProvisioner, TokenSigner } from '../step-ca/one-time-token.ts';
-import { createKey, encryptKey, openKey } from '../x509/private-key.ts';
 import { Secret } from '../lib/secret.ts';
+import { type JwkProvisioner, TokenSigner } from '../step-ca/one-time-token.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
+import { createKey, encryptKey, openKey } from '../x509/private-key.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
 import { type CaBundleOutcome, putCaBundle } from './ca-bundle.ts';
 import { ClusterObjects, type ClusterPort, type Files, type PkiObjectKey } from './cluster-objects.ts';
@@ -28,7 +28,7 @@ export interface InitJobOptions {
   /** MutatingWebhookConfiguration to put the root into. @default - none */
   readonly webhook?: string;
   readonly log: Log;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
   /** @default - the clock's time */
   readonly now?: Date;
   /** How long to wait for the MutatingWebhookConfiguration, which may be applied after this Job. @default 120_000 */
@@ -51,8 +51,9 @@ export interface InitReport {
 const DEPENDENTS: Readonly<Record<PkiObjectKey, readonly PkiObjectKey[]>> = {
   caPassword: ['rootKey', 'intermediateKey', 'provisioners'],
   autocertPassword: ['provisioners'],
-  // Whoever keeps the root's key outside of the cluster, where it is safer, deletes the Secret: that is no fault.
-  rootKey: [],
+  // Not while the certificates are there: whoever keeps the root's key outside of the cluster, where it is safer, deletes
+  // the Secret. But without both a new root would take the place of the one that pods trust.
+  rootKey: ['intermediateKey', 'provisioners'],
   intermediateKey: ['certificates'],
   certificates: [],
   provisioners: [],
@@ -152,9 +153,14 @@ async function readAll(objects: ClusterObjects): Promise<Map<PkiObjectKey, Files
 function refuseToReplace(objects: ClusterObjects, key: PkiObjectKey, found: ReadonlyMap<PkiObjectKey, Files>): void {
   const dependents = DEPENDENTS[key].filter((dependent) => found.has(dependent)).map((name) => objects.nameOf(name));
   if (dependents.length === 0) return;
+  const name = objects.nameOf(key);
+  const missing =
+    key === 'rootKey'
+      ? `${objects.nameOf('certificates')} is missing, and so is ${name}, by which it could be made again`
+      : `${name} is missing`;
   throw new AutocertError(
     'INVALID_CONFIG',
-    `${objects.nameOf(key)} is missing, but ${dependents.join(' and ')}, made with it, exists: restore it from a backup, ` +
+    `${missing}, but ${dependents.join(' and ')}, made with it, exists: restore it from a backup, ` +
       `or delete ${dependents.join(' and ')} too to have all of them made anew`,
   );
 }
@@ -163,7 +169,7 @@ async function checkProvisioners(files: Files, password: Secret, objects: Cluste
   const provisioner = parseProvisioners(fileOf(files, PkiFile.provisioners).reveal(), objects).find(
     ({ name }) => name === Provisioner.autocert,
   );
-  // Somebody's own provisioners: the webhook is told the name of the one it uses, and checks that one itself.
+  // The user's own provisioners: the webhook is told the name of the one it uses, and checks that one itself.
   if (provisioner === undefined) return;
   try {
     await TokenSigner.open(provisioner, password);

@@ -3,10 +3,10 @@
  * @module
  */
 import { Provisioner } from '../contract.ts';
-import { fingerprintOf } from '../x509/certificate.ts';
-import { createProvisioner, type JwkProvisioner } from '../step-ca/one-time-token.ts';
-import { createKey, encryptKey } from '../x509/private-key.ts';
 import type { Secret } from '../lib/secret.ts';
+import { createProvisioner, type JwkProvisioner } from '../step-ca/one-time-token.ts';
+import { fingerprintOf } from '../x509/certificate.ts';
+import { createKey, encryptKey } from '../x509/private-key.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
 
 /** What {@link createPki} makes. Private keys are encrypted with {@link Pki.caPassword}. */

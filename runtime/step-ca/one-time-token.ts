@@ -19,17 +19,15 @@ import {
 } from 'jose';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
+import type { ConfiguredProvisioner } from './provisioner.ts';
 
 /** A JWK provisioner as step-ca's configuration and its `/provisioners` have it. */
-export interface JwkProvisioner {
+export interface JwkProvisioner extends ConfiguredProvisioner {
   readonly type: 'JWK';
-  readonly name: string;
   /** Public key; `kid` is its RFC 7638 thumbprint. */
   readonly key: JsonWebKey & { readonly kid: string };
   /** The private key, a JWE under the provisioner's password. */
   readonly encryptedKey: string;
-  /** Limits of this provisioner, such as `maxTLSCertDuration`; they override those of the CA. */
-  readonly claims?: object;
 }
 
 /** What a verified token says. */
@@ -65,7 +63,7 @@ export interface MintOptions {
 
 /** PBKDF2 rounds of new keys, as current step-ca has it: the encrypted key is public, the password may be a person's. */
 const PBES2_ROUNDS = 600_000;
-/** More rounds than this in a foreign key would keep a processor busy for its author's pleasure. */
+/** A foreign key with more rounds than this is refused: opening it would occupy a processor for seconds. */
 const MAX_PBES2_ROUNDS = 1_000_000;
 /** Clocks may differ by so much, in seconds: step-ca's own tolerance. */
 const LEEWAY_SECONDS = 60;

@@ -2,10 +2,11 @@
  * Opens the key of the CA's provisioner: what webhook and signer sign their one-time tokens with.
  * @module
  */
-import type { CaClient } from './client.ts';
+
 import { AutocertError } from '../lib/errors.ts';
-import { type JwkProvisioner, TokenSigner } from './one-time-token.ts';
 import type { Secret } from '../lib/secret.ts';
+import type { CaClient } from './client.ts';
+import { type JwkProvisioner, TokenSigner } from './one-time-token.ts';
 
 /**
  * The provisioner of this name, as the CA has it now.
@@ -28,11 +29,6 @@ export async function findProvisioner(ca: Pick<CaClient, 'provisioners'>, name: 
  */
 export class ProvisionerKey {
   #opened: { readonly encryptedKey: string; readonly password: string; readonly signer: TokenSigner } | undefined;
-
-  /** The signer; `undefined` before the first {@link ProvisionerKey.refresh} that succeeded. */
-  get signer(): TokenSigner | undefined {
-    return this.#opened?.signer;
-  }
 
   /** Looks at the CA's provisioner and opens its key, if it is not the one that is open. */
   async refresh(ca: Pick<CaClient, 'provisioners'>, name: string, password: Secret): Promise<TokenSigner> {

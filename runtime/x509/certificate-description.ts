@@ -3,6 +3,7 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
+import { AutocertError } from '../lib/errors.ts';
 import {
   type DerValue,
   readAll,
@@ -13,7 +14,6 @@ import {
   readText,
   readTime,
 } from './der-reader.ts';
-import { AutocertError } from '../lib/errors.ts';
 import { describeExtension, type ExtensionDescription } from './extension-description.ts';
 
 /** One part of a distinguished name. */

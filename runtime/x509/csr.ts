@@ -5,8 +5,8 @@
  */
 import { createHash, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import { bitString, encode, integer, oid, sequence, toPem } from './der.ts';
 import { Secret } from '../lib/secret.ts';
+import { bitString, encode, integer, oid, sequence, toPem } from './der.ts';
 
 /** What {@link createKeyAndRequest} makes. */
 export interface KeyAndRequest {

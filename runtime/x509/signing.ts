@@ -1,10 +1,10 @@
 /**
- * Makes certificates: root, intermediate, leaves as step-ca shapes them; and reads certificate requests.
+ * Makes certificates: root, intermediate, and leaves as step-ca shapes them.
  * The one file that imports `@peculiar/x509`.
  * @module
  */
 import 'reflect-metadata'; // @peculiar/x509 does not load without it
-import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -15,20 +15,19 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
-  Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { encode, integer, sequence } from './der.ts';
 import { AutocertError } from '../lib/errors.ts';
+import { encode, integer, sequence } from './der.ts';
 import { STEP_PROVISIONER_OID } from './extension-description.ts';
-import { signatureOf, weaknessOf } from './key-algorithms.ts';
+import { signatureOf } from './key-algorithms.ts';
 import { type SanList, splitSans } from './sans.ts';
 
 /** A certificate that signs others, with its private key. */
-export interface Issuer {
+export interface SigningCertificate {
   readonly certificatePem: string;
   readonly key: KeyObject;
 }
@@ -48,16 +47,17 @@ export interface AuthorityOptions extends ValidityPeriod {
   /** Its key pair. */
   readonly key: KeyObject;
   /** Who signs it; absent: it signs itself. */
-  readonly issuer?: Issuer;
+  readonly issuer?: SigningCertificate;
 }
 
 /** Input of {@link createLeaf}. */
 export interface LeafOptions extends ValidityPeriod {
-  readonly commonName: string;
+  /** Absent: the subject is empty, and the SAN critical. */
+  readonly commonName?: string;
   /** DNS names, IP addresses, email addresses, URIs. */
   readonly sans: readonly string[];
   readonly publicKey: KeyObject;
-  readonly issuer: Issuer;
+  readonly issuer: SigningCertificate;
   /** Goes into step's extension, which says who vouched for the names. */
   readonly provisioner?: ProvisionerReference;
 }
@@ -69,19 +69,8 @@ export interface ProvisionerReference {
   readonly credentialId: string;
 }
 
-/** A certificate request whose signature is good. */
-export interface CertificateRequest {
-  readonly publicKey: KeyObject;
-  /** Empty when the request has none. */
-  readonly commonName: string;
-  readonly sans: SanList;
-  /** SHA-256 of its DER, base64url. */
-  readonly fingerprint: string;
-}
-
 const OID = {
   subjectKeyIdentifier: '2.5.29.14',
-  subjectAlternativeName: '2.5.29.17',
   authorityKeyIdentifier: '2.5.29.35',
 } as const;
 
@@ -89,7 +78,6 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** step-ca's number for provisioners of type JWK. */
 const JWK_TYPE = 1n;
-const MAX_REQUEST_LENGTH = 32_768;
 
 /** A root or intermediate certificate, PEM. */
 export async function createAuthority(options: AuthorityOptions): Promise<string> {
@@ -113,7 +101,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<string
 
 /** A certificate for a server and client, PEM, shaped as step-ca's default template has it. */
 export async function createLeaf(options: LeafOptions): Promise<string> {
-  const { issuer, provisioner } = options;
+  const { issuer, provisioner, commonName } = options;
   const rsa = options.publicKey.asymmetricKeyType === 'rsa';
   const usages = KeyUsageFlags.digitalSignature | (rsa ? KeyUsageFlags.keyEncipherment : 0);
   const spki = spkiOf(options.publicKey);
@@ -123,11 +111,11 @@ export async function createLeaf(options: LeafOptions): Promise<string> {
     await SubjectKeyIdentifierExtension.create(spki),
     authorityKeyIdentifier(issuer),
     // Critical only where there is no other name: RFC 5280, 4.2.1.6.
-    new SubjectAlternativeNameExtension(generalNames(splitSans(options.sans)), options.commonName === ''),
+    new SubjectAlternativeNameExtension(generalNames(splitSans(options.sans)), commonName === undefined),
   ];
   if (provisioner) extensions.push(new Extension(STEP_PROVISIONER_OID, false, provisionerExtension(provisioner)));
   return certificate({
-    subject: new Name(options.commonName ? [{ CN: [options.commonName] }] : []),
+    subject: new Name(commonName === undefined ? [] : [{ CN: [commonName] }]),
     issuerName: read(issuer.certificatePem).subjectName,
     spki,
     validity: options,
@@ -139,7 +127,7 @@ export async function createLeaf(options: LeafOptions): Promise<string> {
 /** The same certificate again, for another time and, when `publicKey` is given, for another key. */
 export async function renewLeaf(
   pem: string,
-  options: ValidityPeriod & { readonly issuer: Issuer; readonly publicKey?: KeyObject },
+  options: ValidityPeriod & { readonly issuer: SigningCertificate; readonly publicKey?: KeyObject },
 ): Promise<string> {
   const old = read(pem);
   const spki = options.publicKey ? spkiOf(options.publicKey) : new Uint8Array(old.publicKey.rawData);
@@ -157,26 +145,6 @@ export async function renewLeaf(
   });
 }
 
-/**
- * Reads a PKCS#10 request, PEM, and verifies its signature.
- * @throws AutocertError `INVALID_INPUT` when it is none, does not verify, or its key is too weak.
- */
-export async function readCertificateRequest(pem: string): Promise<CertificateRequest> {
-  const request = parseRequest(pem);
-  const verified = await request.verify().catch(() => false);
-  if (!verified) throw badRequest('its signature does not verify');
-  const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' });
-  const weakness = weaknessOf(publicKey);
-  if (weakness) throw badRequest(weakness);
-  const names = request.getExtension(OID.subjectAlternativeName) as SubjectAlternativeNameExtension | null;
-  return {
-    publicKey,
-    commonName: request.subjectName.getField('CN')[0] ?? '',
-    sans: splitSans(names?.names.items.map(({ value }) => value) ?? []),
-    fingerprint: createHash('sha256').update(Buffer.from(request.rawData)).digest('base64url'),
-  };
-}
-
 /** In the order in which Go, and so step-ca, writes them. */
 function generalNames({ dns, email, ip, url }: SanList): JsonGeneralNames {
   const typed = (type: 'dns' | 'email' | 'ip' | 'url', values: readonly string[]) =>
@@ -190,7 +158,7 @@ function provisionerExtension({ name, credentialId }: ProvisionerReference): Byt
 }
 
 /** Names the issuer's key as the issuer itself does: an older CA may have computed its identifier in another way. */
-function authorityKeyIdentifier(issuer: Issuer): AuthorityKeyIdentifierExtension {
+function authorityKeyIdentifier(issuer: SigningCertificate): AuthorityKeyIdentifierExtension {
   const own = read(issuer.certificatePem).getExtension(
     OID.subjectKeyIdentifier,
   ) as SubjectKeyIdentifierExtension | null;
@@ -211,6 +179,7 @@ interface Parts {
 
 async function certificate(parts: Parts): Promise<string> {
   const { algorithm, hash } = signatureOf(parts.signingKey);
+  const pkcs8 = new Uint8Array(parts.signingKey.export({ type: 'pkcs8', format: 'der' }));
   const made = await X509CertificateGenerator.create({
     serialNumber: randomBytes(16).toString('hex'),
     subject: parts.subject,
@@ -219,7 +188,7 @@ async function certificate(parts: Parts): Promise<string> {
     notAfter: wholeSeconds(parts.validity.notAfter),
     publicKey: parts.spki,
     // The same class under two type declarations (Node's, the DOM's).
-    signingKey: parts.signingKey.toCryptoKey(algorithm, false, ['sign']) as CryptoKey,
+    signingKey: (await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign'])) as CryptoKey,
     signingAlgorithm: { name: algorithm.name, hash },
     extensions: parts.extensions,
   });
@@ -238,18 +207,4 @@ function read(pem: string): X509Certificate {
   } catch (cause) {
     throw new AutocertError('INVALID_INPUT', 'not a PEM certificate', { cause });
   }
-}
-
-function parseRequest(pem: string): Pkcs10CertificateRequest {
-  if (pem.length > MAX_REQUEST_LENGTH) throw badRequest(`longer than ${MAX_REQUEST_LENGTH} characters`);
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(pem)) throw badRequest('not PEM (BEGIN CERTIFICATE REQUEST)');
-  try {
-    return new Pkcs10CertificateRequest(pem);
-  } catch (cause) {
-    throw badRequest('not PKCS#10', cause);
-  }
-}
-
-function badRequest(problem: string, cause?: unknown): AutocertError {
-  return new AutocertError('INVALID_INPUT', `certificate request: ${problem}`, cause === undefined ? {} : { cause });
 }

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import { join } from 'node:path';
-import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import { createPki } from '../../runtime/pki/pki.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';
@@ -26,8 +25,7 @@ describe.each(CAS)('a certificate of %s', (_name, start) => {
 
   /** Leaf and intermediate in `<file>.crt`, the key in `<file>.key`. */
   const issue = async (file: string, name: string) => {
-    const { csrPem, keyPem } = await createKeyAndRequest();
-    const { chainPem } = await ca.client.sign({ csrPem, token: await ca.token([name]) });
+    const { chainPem, keyPem } = await ca.issue([name]);
     const files = { cert: chainPem.join(''), key: keyPem.reveal() };
     writeFileSync(at(`${file}.crt`), files.cert);
     writeFileSync(at(`${file}.key`), files.key);
@@ -39,7 +37,7 @@ describe.each(CAS)('a certificate of %s', (_name, start) => {
     const files = await issue('server', SERVER_NAME);
     await issue('client', 'client.default.svc.cluster.local');
     writeFileSync(at('stranger.crt'), (await createPki('Stranger')).rootPem);
-    const tls = { ...files, ca: ca.files.pki.rootPem, requestCert: true, rejectUnauthorized: true };
+    const tls = { ...files, ca: ca.rootPem, requestCert: true, rejectUnauthorized: true };
     server = createServer(tls, (request, response) => {
       const peer = request.socket as import('node:tls').TLSSocket;
       response.end(`Hello, ${peer.getPeerCertificate().subject.CN}!\n`);

@@ -5,7 +5,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 import { CAS, type RunningCa } from '../support/running-ca.ts';
 
@@ -59,6 +58,7 @@ describe.each(CAS)('with %s', (_name, start) => {
   let ca: RunningCa;
   let own: string;
   let leaf: string;
+  let long: string;
   let ours: Record<string, string>;
   let steps: Record<string, string>;
   beforeAll(async () => {
@@ -66,12 +66,12 @@ describe.each(CAS)('with %s', (_name, start) => {
     own = mkdtempSync(join(tmpdir(), 'autocert-zlint-'));
     steps = await stepsOwn(own);
     const issue = async (file: string, names: string[]) => {
-      const { csrPem } = await createKeyAndRequest();
-      writeFileSync(join(own, file), (await ca.client.sign({ csrPem, token: await ca.token(names) })).certificatePem);
+      writeFileSync(join(own, file), (await ca.issue(names)).chainPem[0] ?? '');
       return join(own, file);
     };
     // No public CA may certify a cluster's own names: the Forum's rules are tried on a leaf with a name of the web.
     leaf = await issue('leaf-of-a-pod.crt', ['web.shop.svc', '10.0.0.1', 'spiffe://example.org/web']);
+    long = await issue('leaf-without-subject.crt', [`${'n'.repeat(60)}.${'s'.repeat(30)}.svc.test`]);
     ours = {
       root: ca.files.rootFile,
       intermediate: ca.files.intermediateFile,
@@ -89,6 +89,10 @@ describe.each(CAS)('with %s', (_name, start) => {
 
   test("a pod's leaf, with names of every kind, keeps the RFCs", async () => {
     expect(await errorsOf(leaf, RFCS)).toEqual([]);
+  });
+
+  test("a pod's leaf with a name that is too long for a common name keeps the RFCs", async () => {
+    expect(await errorsOf(long, RFCS)).toEqual([]);
   });
 
   test.each(['root', 'intermediate', 'leaf'])(

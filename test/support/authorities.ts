@@ -2,8 +2,9 @@
  * Certificates of CAs for tests.
  * @module
  */
-import { createKey } from '../../runtime/x509/private-key.ts';
+
 import { createIntermediate, createRoot } from '../../runtime/pki/authorities.ts';
+import { createKey } from '../../runtime/x509/private-key.ts';
 
 /** A root and an intermediate of its own, PEM. */
 export async function createAuthorities(

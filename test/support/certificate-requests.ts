@@ -10,7 +10,6 @@ import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/
 export interface RequestNames {
   readonly commonName?: string;
   readonly dns?: readonly string[];
-  readonly email?: readonly string[];
   /** IPv4 only. */
   readonly ip?: readonly string[];
   readonly uri?: readonly string[];
@@ -41,13 +40,13 @@ function subjectOf({ commonName }: RequestNames): Buffer {
   return sequence(encode(0x31, sequence(oid('2.5.4.3'), encode(0x0c, Buffer.from(commonName)))));
 }
 
-function extensionRequest({ dns = [], email = [], ip = [], uri = [] }: RequestNames): Buffer[] {
+function extensionRequest({ dns = [], ip = [], uri = [] }: RequestNames): Buffer[] {
   const text = (tag: number) => (value: string) => encode(tag, Buffer.from(value));
   const address = (value: string) => {
     if (!isIPv4(value)) throw new Error(`${value} is not an IPv4 address`);
     return encode(0x87, Buffer.from(value.split('.').map(Number)));
   };
-  const names = [...email.map(text(0x81)), ...dns.map(text(0x82)), ...uri.map(text(0x86)), ...ip.map(address)];
+  const names = [...dns.map(text(0x82)), ...uri.map(text(0x86)), ...ip.map(address)];
   if (names.length === 0) return [];
   const extension = sequence(oid('2.5.29.17'), encode(0x04, sequence(...names)));
   return [sequence(oid('1.2.840.113549.1.9.14'), encode(0x31, sequence(extension)))];

@@ -1,6 +1,5 @@
 /**
- * A CA and a token endpoint on loopback, with real TLS, that answer as a test tells them to. They speak as much of
- * step-ca's protocol as the agent uses.
+ * A CA and a certificate endpoint on loopback, with real TLS, that answer as a test tells them to.
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
@@ -9,8 +8,9 @@ import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { CertificatePath, type RenewalInfo } from '../../runtime/contract.ts';
 import { fingerprintOf } from '../../runtime/x509/certificate.ts';
-import { hierarchy, type IssueOptions, type Issuer, issue } from './tiny-ca.ts';
+import { hierarchy, type IssueOptions, issue, type TestCertificate } from './tiny-ca.ts';
 
 /** A request as the server saw it. */
 export interface Seen {
@@ -22,10 +22,10 @@ export interface Seen {
   readonly client: string | undefined;
 }
 
-/** An answer: status and body; a string is sent as it is. */
-export type Answer = readonly [status: number, body: unknown];
+/** An answer: status, body (a string is sent as it is) and headers. */
+export type Answer = readonly [status: number, body: unknown, headers?: Readonly<Record<string, string>>];
 
-/** Answers by path; a function may look at the request. What is missing is 404. */
+/** Answers by path, without its query; a function may look at the request. What is missing is 404. */
 export type Routes = Record<string, Answer | ((request: Seen) => Answer | Promise<Answer>)>;
 
 /** A running server. */
@@ -51,9 +51,9 @@ export async function serve(
   const server = https.createServer({ ...tls, ...mtls }, async (request, response) => {
     const call = await readCall(request);
     seen.push(call);
-    const route = routes[call.path] ?? [404, { status: 404, message: 'Not Found' }];
-    const [status, body] = typeof route === 'function' ? await route(call) : route;
-    response.writeHead(status, { 'content-type': 'application/json' });
+    const route = routes[call.path.replace(/\?.*/, '')] ?? [404, { status: 404, message: 'Not Found' }];
+    const [status, body, headers] = typeof route === 'function' ? await route(call) : route;
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   let connections = 0;
@@ -80,8 +80,8 @@ export async function serve(
 
 /** A CA that signs what it is asked to sign, for `localhost`. */
 export interface FakeCa extends TestServer {
-  readonly root: Issuer;
-  readonly intermediate: Issuer;
+  readonly root: TestCertificate;
+  readonly intermediate: TestCertificate;
   readonly fingerprint: string;
   /** What the next leaves look like. */
   leaf: IssueOptions;
@@ -115,15 +115,47 @@ export async function startFakeCa(): Promise<FakeCa> {
   return ca;
 }
 
-/** Starts a token endpoint whose certificate is of this CA; it grants to everyone. */
-export function startTokenEndpoint(ca: FakeCa): Promise<TestServer> {
-  const leaf = issue('localhost', { issuer: ca.intermediate, names: ['localhost'] });
-  const granted: Answer = [200, { token: 'one.time.token', commonName: 'localhost', sans: ['localhost'] }];
-  return serve(
-    { chain: [leaf.certificatePem, ca.intermediate.certificatePem], keyPem: leaf.keyPem },
-    { '/token': granted },
-  );
+/** A certificate endpoint that issues to everyone. */
+export interface FakeEndpoint extends TestServer {
+  /** What it says about renewal. */
+  renewal: RenewalInfo;
+  /** What the next leaves look like. */
+  leaf: IssueOptions;
+  /** Signs what was asked for, as the route `/certificate` does. */
+  readonly issue: (request: Seen) => Answer;
 }
+
+/** Starts a {@link FakeEndpoint} whose own certificate and whose leaves are of this authority. */
+export async function startEndpoint({ root, intermediate }: Authority): Promise<FakeEndpoint> {
+  const serving = issue('localhost', { issuer: intermediate, names: ['localhost'] });
+  const routes: Routes = {
+    [CertificatePath.certificate]: (request) => endpoint.issue(request),
+    [CertificatePath.renewalInfo]: () => [200, endpoint.renewal],
+  };
+  const server = await serve(
+    { chain: [serving.certificatePem, intermediate.certificatePem], keyPem: serving.keyPem },
+    routes,
+  );
+  const endpoint: FakeEndpoint = Object.assign(server, {
+    leaf: {},
+    renewal: {
+      suggestedWindow: { start: 1 / 2, end: 2 / 3 },
+      roots: root.certificatePem,
+      anchors: root.certificatePem,
+      askAgainSeconds: 240,
+    },
+    issue: ({ body }: Seen): Answer => {
+      const options = { issuer: intermediate, names: ['localhost'], publicKey: keyOfRequest(csrOf(body)) };
+      const leaf = issue('localhost', { ...options, ...endpoint.leaf });
+      const certificate = leaf.certificatePem + intermediate.certificatePem;
+      return [200, { certificate, renewal: endpoint.renewal }];
+    },
+  });
+  return endpoint;
+}
+
+/** A root and an intermediate. */
+export type Authority = Pick<FakeCa, 'root' | 'intermediate'>;
 
 /** Public key of a certificate request with an empty name: its place in the DER is then fixed. */
 export function keyOfRequest(csrPem: string): KeyObject {

@@ -11,62 +11,78 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCa } from '../../runtime/ca/ca.ts';
 import { readCaSettings } from '../../runtime/ca/config.ts';
-import { CaClient } from '../../runtime/step-ca/client.ts';
-import { type MintOptions, TokenSigner } from '../../runtime/step-ca/one-time-token.ts';
-import type { Secret } from '../../runtime/lib/secret.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
+import { CaClient } from '../../runtime/step-ca/client.ts';
+import type { CaAddress } from './ca-requests.ts';
+import { certificateMaker, type MintToken, tokenMaker } from './embedded-ca.ts';
 import { type Output, output, program } from './programs.ts';
 
 /** A CA that answers. */
-export interface RunningCa {
+export interface RunningCa extends CaAddress {
   readonly files: InitializedPki;
   /** Folder for whatever a test writes; gone after {@link RunningCa.stop}. */
   readonly dir: string;
   readonly client: CaClient;
   /** Runs real `step` as a user of this CA. */
   step(...args: readonly string[]): Promise<Output>;
-  /** A one-time token of ours, from the provisioner `autocert`. */
-  token(names: readonly string[], options?: Partial<MintOptions>): Promise<Secret>;
+  readonly token: MintToken;
+  /** A certificate for these names, and its key; of the provisioner `autocert` unless it is to be `admin`'s. */
+  readonly issue: ReturnType<typeof certificateMaker>;
+  /** Kills the CA as a crash would; `start` brings it back. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** The two CAs, by name, for `describe.each`. */
 export const CAS: readonly (readonly [string, () => Promise<RunningCa>])[] = [
-  ['real step-ca', () => start(startStepCa)],
-  ['the embedded CA', () => start(startEmbeddedCa)],
+  ['real step-ca', () => startStepCa()],
+  ['the embedded CA', () => start(launchEmbeddedCa)],
 ];
 
-type Stop = () => Promise<unknown>;
+/** How a running CA ends. */
+type Stop = (signal?: NodeJS.Signals) => Promise<unknown>;
 
-async function start(launch: (files: InitializedPki) => Promise<Stop>): Promise<RunningCa> {
+/** Real step-ca on a PKI of ours; `change` may alter its configuration first. */
+export function startStepCa(change?: (files: InitializedPki) => void): Promise<RunningCa> {
+  return start(launchStepCa, change);
+}
+
+async function start(
+  launch: (files: InitializedPki) => Promise<Stop>,
+  change: (files: InitializedPki) => void = () => {},
+): Promise<RunningCa> {
   const dir = mkdtempSync(join(tmpdir(), 'autocert-interop-'));
   const steppath = join(dir, 'pki');
   const files = await initPki({
     dir: steppath,
     address: `127.0.0.1:${await freePort()}`,
     passwordFiles: true,
-    claims: { minTLSCertDuration: '10s' },
+    claims: { minTLSCertDuration: '1s' },
   });
-  const stopCa = await launch(files);
-  const client = new CaClient({ url: files.caUrl, roots: [files.pki.rootPem] });
-  const autocert = files.pki.provisioners.find(({ name }) => name === 'autocert');
-  if (!autocert) throw new Error('the PKI has no provisioner autocert');
-  const signer = await TokenSigner.open(autocert, files.pki.autocertPassword);
+  change(files);
+  let stopCa = await launch(files);
+  const { caUrl: url, pki } = files;
+  const client = new CaClient({ url, roots: [pki.rootPem] });
+  const token = await tokenMaker(pki, url);
   const step = await program('step');
   return {
     files,
     dir,
+    url,
+    rootPem: pki.rootPem,
     client,
     // HOME, because step looks there for contexts.
     step: (...args) => output(step, args, { STEPPATH: steppath, HOME: dir }),
-    token: (names, options = {}) =>
-      signer.mint({
-        subject: names[0] ?? '',
-        sans: names,
-        caUrl: files.caUrl,
-        rootFingerprint: files.pki.fingerprint,
-        ...options,
-      }),
+    token,
+    issue: certificateMaker(client, token),
+    kill: async () => {
+      client.close();
+      await stopCa('SIGKILL');
+    },
+    start: async () => {
+      stopCa = await launch(files);
+    },
     stop: async () => {
       client.close();
       await stopCa();
@@ -75,22 +91,22 @@ async function start(launch: (files: InitializedPki) => Promise<Stop>): Promise<
   };
 }
 
-async function startEmbeddedCa(files: InitializedPki): Promise<Stop> {
-  const settings = readCaSettings(files.configFile, files.caPasswordFile);
+async function launchEmbeddedCa(files: InitializedPki): Promise<Stop> {
+  const { listen, ...settings } = readCaSettings(files.configFile, files.caPasswordFile);
   const ca = await createCa({ ...settings, log: { info: () => {}, warn: () => {}, error: () => {} } });
-  await ca.listen(settings);
+  await ca.listen(listen);
   return () => ca.close();
 }
 
-async function startStepCa(files: InitializedPki): Promise<Stop> {
+async function launchStepCa(files: InitializedPki): Promise<Stop> {
   const child = spawn(await program('step-ca'), ['--password-file', files.caPasswordFile, files.configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
   const exited = once(child, 'exit');
-  const stop = async () => {
-    child.kill();
+  const stop: Stop = async (signal) => {
+    child.kill(signal);
     await exited;
   };
   const client = new CaClient({ url: files.caUrl, roots: [files.pki.rootPem] });

@@ -8,21 +8,18 @@ import { isIPv4 } from 'node:net';
 import { bitString, encode, integer, oid, sequence, toPem } from '../../runtime/x509/der.ts';
 
 /** A certificate and its key. */
-export interface Issued {
-  readonly certificatePem: string;
-  readonly keyPem: string;
-}
-
-/** An issuer: what {@link issue} signs with. */
-export interface Issuer extends Issued {
+export interface TestCertificate {
   readonly commonName: string;
+  readonly certificatePem: string;
   readonly privateKey: KeyObject;
+  /** The same key, PKCS#8. */
+  readonly keyPem: string;
 }
 
 /** What {@link issue} puts into a certificate. */
 export interface IssueOptions {
   /** Absent: signed by itself. */
-  readonly issuer?: Issuer;
+  readonly issuer?: TestCertificate;
   /** @default false */
   readonly ca?: boolean;
   /** DNS names and IPv4 addresses. */
@@ -40,7 +37,7 @@ const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
 const TRUE = encode(0x01, Buffer.of(0xff));
 
 /** Issues a certificate for `commonName`. */
-export function issue(commonName: string, options: IssueOptions = {}): Issuer {
+export function issue(commonName: string, options: IssueOptions = {}): TestCertificate {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKey = options.publicKey ?? pair.publicKey;
   const signer = options.issuer?.privateKey ?? pair.privateKey;

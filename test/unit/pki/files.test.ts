@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
-import { openKey } from '../../../runtime/x509/private-key.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { composeCaConfig, composeConfigFile } from '../../../runtime/pki/config.ts';
 import { initPki } from '../../../runtime/pki/files.ts';
+import { TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
+import { LEAF_TEMPLATE, withAutocertRules } from '../../../runtime/step-ca/provisioner.ts';
+import { openKey } from '../../../runtime/x509/private-key.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -26,8 +27,9 @@ describe('a PKI in a folder', () => {
       address: '0.0.0.0:9000',
       dnsNames: ['ca.example', '10.0.0.1'],
       db: { type: 'badgerv2', dataSource: join(dir, 'db') },
-      authority: { provisioners: [{ name: 'admin' }, { name: 'autocert' }] },
+      authority: { provisioners: [{ name: 'admin' }, withAutocertRules({ name: 'autocert' })] },
     });
+    expect(json(made.configFile).authority.provisioners[0]).not.toHaveProperty('claims');
     expect(json(made.defaultsFile)).toEqual({
       'ca-url': 'https://ca.example:9000',
       'ca-config': made.configFile,
@@ -59,6 +61,22 @@ describe('a PKI in a folder', () => {
       message: `${rootFile} exists: there is a PKI already; give another folder, or move it away`,
     });
     expect(readFileSync(rootFile)).toEqual(before);
+  });
+
+  test.each([
+    [{ address: 'nonsense' }, '"nonsense" is no address to listen on: write host:port or :port'],
+    [{ address: '127.0.0.1:70000' }, '"127.0.0.1:70000" is no address to listen on'],
+    [{ dnsNames: [] }, 'the CA has no name: give at least one host name or IP address'],
+    [{ dnsNames: ['ca.example', ''] }, '"" is not a host name'],
+    [{ dnsNames: ['https://ca.example'] }, '"https://ca.example" is a URI'],
+    [{ name: '' }, "the CA's name has to have 1 to 48 characters, not 0"],
+    [{ name: 'n'.repeat(49) }, "the CA's name has to have 1 to 48 characters, not 49"],
+  ])('is not made of %j, and nothing is written', async (options, message) => {
+    await expect(initPki({ dir: join(dir, 'new'), ...options })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining(message),
+    });
+    expect(existsSync(join(dir, 'new'))).toBe(false);
   });
 
   test('does not print its keys and passwords', async () => {
@@ -110,15 +128,44 @@ describe("the CA's configuration", () => {
     expect(json(out)).toMatchObject({ db: { type: 'mysql', dataSource: 'user:password@tcp(db)/' } });
   });
 
+  test('gives the provisioner autocert its rules, also where the PKI was made before there were any', () => {
+    const old = [{ name: 'admin', claims: { maxTLSCertDuration: '48h' } }, { name: 'autocert' }];
+    expect(composeCaConfig({}, old)).toEqual({
+      authority: {
+        provisioners: [
+          old[0],
+          {
+            name: 'autocert',
+            claims: { disableRenewal: true },
+            options: { x509: { template: LEAF_TEMPLATE } },
+          },
+        ],
+      },
+    });
+  });
+
+  test('has no two provisioners of one name', () => {
+    expect(() => composeCaConfig({}, [{ name: 'a' }, { name: 'a' }])).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_CONFIG',
+        message: 'provisioner "a" is there twice: rename that of the template',
+      }),
+    );
+  });
+
   test.each([
-    [null, [], 'template has to be an object, got null'],
-    [{ authority: [] }, [], 'template: authority has to be an object, got []'],
-    [{}, {}, 'provisioners has to be a list, got {}'],
-    [{}, [{}], 'provisioner 0: name has to be a text, got nothing'],
-    [{}, [{ name: 'a' }, { name: 'a' }], 'provisioner "a" is there twice: rename that of the template'],
-  ])('made of %j and %j is refused: %s', (badTemplate, provisioners, message) => {
-    expect(() => composeCaConfig(badTemplate, provisioners)).toThrow(
-      expect.objectContaining({ code: 'INVALID_CONFIG', message }),
+    [null, [], 'template.json: must be an object, got null'],
+    [{ authority: [] }, [], 'authority: must be an object, got []'],
+    [{ authority: { provisioners: [{}] } }, [], 'authority.provisioners[0].name: must be a text, got nothing'],
+    [{}, {}, 'provisioners.json: must be a list, got {}'],
+    [{}, [{}], '[0].name: must be a text, got nothing'],
+    [{}, [{ name: 'autocert', options: 'none' }], '[0].options: must be an object, got "none"'],
+  ])('made of the files %j and %j is refused: %s', (template, provisioners, message) => {
+    const paths = { template: join(dir, 'template.json'), provisioners: join(dir, 'provisioners.json') };
+    writeFileSync(paths.template, JSON.stringify(template));
+    writeFileSync(paths.provisioners, JSON.stringify(provisioners));
+    expect(() => composeConfigFile({ ...paths, out: join(dir, 'ca.json') })).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringContaining(message) }),
     );
   });
 
@@ -127,6 +174,6 @@ describe("the CA's configuration", () => {
     const paths = { template: join(dir, 'none'), provisioners: join(dir, 'none'), out };
     expect(() => composeConfigFile(paths)).toThrow(`cannot read ${paths.template}`);
     writeFileSync(join(dir, 'none'), 'not json');
-    expect(() => composeConfigFile(paths)).toThrow(`${paths.template} is not JSON`);
+    expect(() => composeConfigFile(paths)).toThrow(`configuration ${paths.template}: `);
   });
 });

@@ -1,9 +1,10 @@
-import { verifyChain } from '../../../runtime/x509/certificate.ts';
-import { type JwkProvisioner, TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
-import { openKey } from '../../../runtime/x509/private-key.ts';
+import { X509Certificate } from 'node:crypto';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import { type InitJobOptions, runInitJob } from '../../../runtime/pki/init-in-cluster.ts';
 import { createPki } from '../../../runtime/pki/pki.ts';
+import { type JwkProvisioner, TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
+import { verifyChain } from '../../../runtime/x509/certificate.ts';
+import { openKey } from '../../../runtime/x509/private-key.ts';
 import { ObjectStore } from '../../support/object-store.ts';
 
 const SECRETS = '/api/v1/namespaces/step/secrets';
@@ -20,7 +21,8 @@ beforeEach(() => {
 
 const run = (options: Partial<InitJobOptions> = {}) => {
   const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`);
-  return runInitJob(store, { namespace: 'step', log: { info: note, warn: note, error: note }, ...options });
+  const { signal } = new AbortController();
+  return runInitJob(store, { namespace: 'step', log: { info: note, warn: note, error: note }, signal, ...options });
 };
 
 const secret = (name: string, file: string) => {
@@ -117,6 +119,16 @@ describe('run again', () => {
   });
 });
 
+test('certificates that were lost are made again, of the same keys: what trusts the old root trusts the new one', async () => {
+  await run();
+  const { 'root_ca.crt': old = '' } = certificates();
+  store.objects.delete(CERTIFICATES);
+  await run();
+  const issued = new X509Certificate(certificates()['intermediate_ca.crt'] ?? '');
+  expect(issued.checkIssued(new X509Certificate(old)) && issued.verify(new X509Certificate(old).publicKey)).toBe(true);
+  await expectUsablePki();
+});
+
 describe('what does not fit together is said, and left alone:', () => {
   test.each([
     ['ca-password', 'secret/ca-password is missing, but secret/ca-intermediate-key'],
@@ -129,6 +141,20 @@ describe('what does not fit together is said, and left alone:', () => {
     store.objects.delete(`${SECRETS}/ca-root-key`);
     const before = structuredClone(store.objects);
     await expect(run()).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringContaining(message) });
+    expect(store.objects).toEqual(before);
+  });
+
+  test('the certificates were lost, and the key of the root is elsewhere: no other root takes its place', async () => {
+    await run();
+    store.objects.delete(CERTIFICATES);
+    store.objects.delete(`${SECRETS}/ca-root-key`);
+    const before = structuredClone(store.objects);
+    await expect(run()).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: expect.stringContaining(
+        'configmap/ca-certs is missing, and so is secret/ca-root-key, by which it could be made again',
+      ),
+    });
     expect(store.objects).toEqual(before);
   });
 

@@ -1,3 +1,4 @@
+import { Secret } from '../../../runtime/lib/secret.ts';
 import {
   createProvisioner,
   type JwkProvisioner,
@@ -5,7 +6,6 @@ import {
   TokenSigner,
   verifyToken,
 } from '../../../runtime/step-ca/one-time-token.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');
 const CA_URL = 'https://ca.step.svc';

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { describeCertificate } from '../../../runtime/x509/certificate-description.ts';
 import { certificateShortText, certificateText } from '../../../runtime/x509/certificate-text.ts';
 import { toPem } from '../../../runtime/x509/der.ts';
-import { AutocertError } from '../../../runtime/lib/errors.ts';
 
 const FIXTURES = 'test/fixtures/certificates';
 const fixture = (file: string) => readFileSync(`${FIXTURES}/${file}`, 'utf8');

@@ -1,4 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { AutocertError } from '../../../runtime/lib/errors.ts';
+import { Secret } from '../../../runtime/lib/secret.ts';
 import {
   canonicalPem,
   fingerprintOf,
@@ -8,8 +10,6 @@ import {
   validityOf,
   verifyChain,
 } from '../../../runtime/x509/certificate.ts';
-import { AutocertError } from '../../../runtime/lib/errors.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
 import { hierarchy, issue } from '../../support/tiny-ca.ts';
 
 const { root, intermediate, leaf, chain } = hierarchy(['a.example', '10.0.0.1']);

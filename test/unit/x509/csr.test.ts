@@ -1,19 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { encode, integer, oid, toPem } from '../../../runtime/x509/der.ts';
+import { readAll, readBitString, readOne } from '../../../runtime/x509/der-reader.ts';
 import { keyOfRequest } from '../../support/fake-ca.ts';
-
-/** Contents and rest of the first tag-length-value. */
-function take(der: Buffer): { whole: Buffer; contents: Buffer; rest: Buffer } {
-  const long = (der[1] ?? 0) & 0x80 ? (der[1] ?? 0) & 0x7f : 0;
-  const length = long === 0 ? (der[1] ?? 0) : der.readUIntBE(2, long);
-  const start = 2 + long;
-  return {
-    whole: der.subarray(0, start + length),
-    contents: der.subarray(start, start + length),
-    rest: der.subarray(start + length),
-  };
-}
 
 describe('createKeyAndRequest', () => {
   test('makes a new P-256 key each time, as PKCS#8 that does not print', async () => {
@@ -27,13 +16,12 @@ describe('createKeyAndRequest', () => {
   test('the request carries the key, an empty name, no attributes, and a signature by that key', async () => {
     const { keyPem, csrPem } = await createKeyAndRequest();
     const der = Buffer.from(csrPem.replace(/-----[^-]+-----/g, ''), 'base64');
-    const info = take(take(der).contents);
-    const algorithm = take(info.rest);
-    const signature = take(algorithm.rest);
+    const [info, , signature] = readAll(readOne(der).bytes);
+    if (!info || !signature) throw new Error('the request has three parts');
     const publicKey = createPublicKey(keyPem.reveal());
     const spki = publicKey.export({ type: 'spki', format: 'der' });
-    expect(info.contents.toString('hex')).toBe(`020100${'3000'}${spki.toString('hex')}a000`);
-    expect(verify('sha256', info.whole, publicKey, signature.contents.subarray(1))).toBe(true);
+    expect(info.bytes.toString('hex')).toBe(`020100${'3000'}${spki.toString('hex')}a000`);
+    expect(verify('sha256', info.whole, publicKey, readBitString(signature))).toBe(true);
     expect(keyOfRequest(csrPem).equals(publicKey)).toBe(true);
   });
 

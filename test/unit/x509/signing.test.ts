@@ -1,16 +1,14 @@
 import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { verifyChain } from '../../../runtime/x509/certificate.ts';
-import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
+import { describeCertificate } from '../../../runtime/x509/certificate-description.ts';
 import { splitSans } from '../../../runtime/x509/sans.ts';
 import {
   createAuthority,
   createLeaf,
-  type Issuer,
   type LeafOptions,
-  readCertificateRequest,
   renewLeaf,
+  type SigningCertificate,
 } from '../../../runtime/x509/signing.ts';
-import { requestWithNames } from '../../support/certificate-requests.ts';
 
 const NOW = new Date('2027-01-01T00:00:00.750Z');
 const LATER = new Date('2027-01-02T00:00:00Z');
@@ -24,7 +22,12 @@ const KEYS: Record<string, () => { publicKey: KeyObject; privateKey: KeyObject }
 
 const ec = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-const authority = async (commonName: string, pathLength: number, key: KeyObject, issuer?: Issuer): Promise<Issuer> => ({
+const authority = async (
+  commonName: string,
+  pathLength: number,
+  key: KeyObject,
+  issuer?: SigningCertificate,
+): Promise<SigningCertificate> => ({
   certificatePem: await createAuthority({
     organization: 'Autocert',
     commonName,
@@ -36,23 +39,23 @@ const authority = async (commonName: string, pathLength: number, key: KeyObject,
   key,
 });
 
-let root: Issuer;
-let intermediate: Issuer;
+let root: SigningCertificate;
+let intermediate: SigningCertificate;
 beforeAll(async () => {
   root = await authority('Autocert Root CA', 1, ec().privateKey);
   intermediate = await authority('Autocert Intermediate CA', 0, ec().privateKey, root);
 });
 
-const leaf = async (options: Partial<LeafOptions> = {}) =>
-  createLeaf({
-    commonName: 'web.shop.svc',
-    sans: ['web.shop.svc'],
-    publicKey: ec().publicKey,
-    issuer: intermediate,
-    notBefore: NOW,
-    notAfter: LATER,
-    ...options,
-  });
+const leafOptions = (): LeafOptions => ({
+  commonName: 'web.shop.svc',
+  sans: ['web.shop.svc'],
+  publicKey: ec().publicKey,
+  issuer: intermediate,
+  notBefore: NOW,
+  notAfter: LATER,
+});
+
+const leaf = (options: Partial<LeafOptions> = {}) => createLeaf({ ...leafOptions(), ...options });
 
 const chainOf = (pem: string) => [pem, intermediate.certificatePem];
 
@@ -72,6 +75,13 @@ describe('a CA', () => {
 });
 
 describe('a leaf', () => {
+  test('without a common name has an empty subject, and a SAN that is critical', async () => {
+    const { commonName: _, ...others } = leafOptions();
+    const { subject, extensions } = describeCertificate(await createLeaf(others));
+    expect(subject).toEqual([]);
+    expect(extensions.find(({ oid }) => oid === '2.5.29.17')).toMatchObject({ critical: true });
+  });
+
   test('verifies to the root', async () => {
     const pem = await leaf();
     expect(() => verifyChain(chainOf(pem), [root.certificatePem], NOW)).not.toThrow();
@@ -138,64 +148,6 @@ describe('a renewed leaf', () => {
     const renewed = await renewLeaf(await leaf(), { issuer: intermediate, publicKey, ...nextDay });
     expect(new X509Certificate(renewed).publicKey.equals(publicKey)).toBe(true);
     expect(() => verifyChain(chainOf(renewed), [root.certificatePem], LATER)).not.toThrow();
-  });
-});
-
-describe('a certificate request', () => {
-  test("of the agent has a key, no names, and the fingerprint that the agent's token is bound to", async () => {
-    const { csrPem, fingerprint } = await createKeyAndRequest();
-    expect(await readCertificateRequest(csrPem)).toMatchObject({
-      fingerprint,
-      commonName: '',
-      sans: { dns: [], email: [], ip: [], url: [] },
-    });
-  });
-
-  test('of others may have names', async () => {
-    const request = requestWithNames({
-      commonName: 'web.shop.svc',
-      dns: ['web.shop.svc'],
-      ip: ['10.0.0.1'],
-      uri: ['spiffe://a/b'],
-    });
-    expect(await readCertificateRequest(request)).toMatchObject({
-      commonName: 'web.shop.svc',
-      sans: { dns: ['web.shop.svc'], ip: ['10.0.0.1'], url: ['spiffe://a/b'] },
-    });
-  });
-
-  test.each([['EC'], ['RSA'], ['Ed25519']])('may be for a key of type %s', async (type) => {
-    const keys = KEYS[type]?.();
-    expect(
-      (await readCertificateRequest(requestWithNames({}, keys))).publicKey.equals(keys?.publicKey as KeyObject),
-    ).toBe(true);
-  });
-
-  test('for a short RSA key is refused', async () => {
-    const keys = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    await expect(readCertificateRequest(requestWithNames({}, keys))).rejects.toMatchObject({
-      message: 'certificate request: its RSA key has 1024 bits; use 2048 or more',
-    });
-  });
-
-  test('that was changed after it was signed is refused', async () => {
-    const { csrPem } = await createKeyAndRequest();
-    const der = Buffer.from(csrPem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
-    der[40] = (der[40] ?? 0) ^ 1;
-    const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
-    await expect(readCertificateRequest(forged)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-  });
-
-  test.each([
-    ['', 'not PEM'],
-    ['hello', 'not PEM'],
-    ['-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n', 'not PKCS#10'],
-    ['a'.repeat(40_000), 'longer than 32768 characters'],
-  ])('%# that is none is refused: %s', async (pem, reason) => {
-    await expect(readCertificateRequest(pem)).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
-      message: expect.stringContaining(`certificate request: ${reason}`),
-    });
   });
 });
 
