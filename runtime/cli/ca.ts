@@ -5,6 +5,7 @@
 import { createCa } from '../ca/ca.ts';
 import { readCaSettings } from '../ca/config.ts';
 import { jsonLog } from '../lib/log.ts';
+import { aborted } from '../lib/stop-signal.ts';
 
 /** Flags of `autocert ca`. */
 export interface RunCaOptions {
@@ -20,6 +21,6 @@ export async function runCa({ config, passwordFile }: RunCaOptions, stop: AbortS
   const { listen, ...options } = readCaSettings(config, passwordFile);
   const ca = await createCa({ ...options, log });
   log.info({ url: await ca.listen(listen) }, 'listening');
-  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+  await aborted(stop);
   await ca.close();
 }

@@ -13,7 +13,7 @@ import { clamp } from '../lib/loops.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
-import { fingerprintOf, splitPem, type Validity, validityOf, verifyChain } from '../x509/certificate.ts';
+import { fingerprintOf, splitPem, type Validity, verifyChain } from '../x509/certificate.ts';
 import type { KeyRequest } from '../x509/certificate-request.ts';
 import { CaClient } from './client.ts';
 import type { TokenSigner } from './one-time-token.ts';
@@ -252,7 +252,8 @@ async function signed({ ca, tokens }: CaSession, order: Order, now: Date): Promi
       `the CA put a name of more than ${MAX_COMMON_NAME} characters into the common name: give its provisioner the template in docs/constructs.md, or the pod a shorter name`,
     );
   }
-  return { chainPem, validity: validityOf(chainPem[0] ?? ''), serial: leaf.serialNumber };
+  const validity = { notBefore: leaf.validFromDate, notAfter: leaf.validToDate };
+  return { chainPem, validity, serial: leaf.serialNumber };
 }
 
 /** What opens sessions from the files of `config`; the key is opened again only when it is another. */

@@ -91,9 +91,9 @@ export function createCertificateService(policy: () => PolicyConfig, ports: Cert
     const since = outage ? monotonic() - outage.since : 0;
     return pacers[starting ? 'starting' : 'renewing'].comeBackAfter(Math.min(longest, Math.max(first, since / 10)));
   };
-  const unavailable = (starting: boolean, { reason, ...outage }: Outage, cause?: unknown) =>
-    new AutocertError('UNAVAILABLE', `no certificate can be had now: ${reason}`, {
-      retryAfterMs: comeBackAfter(starting, { reason, ...outage }),
+  const unavailable = (starting: boolean, outage: Outage, cause?: unknown) =>
+    new AutocertError('UNAVAILABLE', `no certificate can be had now: ${outage.reason}`, {
+      retryAfterMs: comeBackAfter(starting, outage),
       cause,
     });
 

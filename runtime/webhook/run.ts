@@ -7,12 +7,12 @@ import type { WebhookConfig } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents } from '../kubernetes/events.ts';
 import { messageOf } from '../lib/errors.ts';
-import { FollowedFile } from '../lib/followed-file.ts';
+import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
 import type { Log } from '../lib/log.ts';
 import { repeat, sleep } from '../lib/loops.ts';
 import { createMetrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';
-import { stopSignal } from '../lib/stop-signal.ts';
+import { aborted, stopSignal } from '../lib/stop-signal.ts';
 import { parseDuration } from '../policy/duration.ts';
 import { caOpener, Issuer } from '../step-ca/issuer.ts';
 import type { Validity } from '../x509/certificate.ts';
@@ -50,7 +50,7 @@ export interface RunningWebhook {
 }
 
 /** How often each is looked at again, milliseconds. */
-const EVERY = { config: 10_000, cluster: 60_000, ca: 60_000, probe: 10_000, outage: 2_000, renewals: 15_000 } as const;
+const EVERY = { cluster: 60_000, ca: 60_000, probe: 10_000, outage: 2_000, renewals: 15_000 } as const;
 const SERVING_MS = 1_000;
 const LINGER_MS = 3_000;
 
@@ -60,7 +60,7 @@ export async function runWebhook(configFile: string): Promise<void> {
   const signal = stopSignal();
   const config = new FollowedFile(configFile, readWebhookConfig, log);
   const follow = async () => void config.refresh();
-  const following = repeat(follow, { what: 'configuration', everyMs: EVERY.config, log, signal });
+  const following = repeat(follow, { what: 'configuration', everyMs: FOLLOW_FILES_MS, log, signal });
   const webhook = await startWebhook({ config: () => config.current, api: KubernetesApi.load(), log, signal });
   await Promise.all([webhook.stopped, following]);
 }
@@ -165,9 +165,4 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     await Promise.all([app.close(), certificateApp.close()]);
   });
   return { port, certificatePort, stopped };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -11,6 +11,7 @@ import { withAutocertRules } from '../../runtime/step-ca/provisioner.ts';
 import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import { openKey } from '../../runtime/x509/private-key.ts';
 import type { CaAddress, Identity } from './ca-requests.ts';
+import { quiet } from './logs.ts';
 
 /** A one-time token for these names, of the provisioner `autocert` unless it is to be `admin`'s. */
 export type MintToken = (
@@ -68,7 +69,7 @@ export async function startTestCa(options: Partial<CaOptions> = {}): Promise<Tes
       },
       provisioners,
       dnsNames: ['localhost', '127.0.0.1'],
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: quiet,
       ...options,
     });
     return { ca, url: await ca.listen({ host: '127.0.0.1', port }) };

@@ -15,6 +15,7 @@ import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
 import type { CaAddress } from './ca-requests.ts';
 import { certificateMaker, type MintToken, tokenMaker } from './embedded-ca.ts';
+import { quiet } from './logs.ts';
 import { type Output, output, program } from './programs.ts';
 
 /** A CA that answers. */
@@ -93,7 +94,7 @@ async function start(
 
 async function launchEmbeddedCa(files: InitializedPki): Promise<Stop> {
   const { listen, ...settings } = readCaSettings(files.configFile, files.caPasswordFile);
-  const ca = await createCa({ ...settings, log: { info: () => {}, warn: () => {}, error: () => {} } });
+  const ca = await createCa({ ...settings, log: quiet });
   await ca.listen(listen);
   return () => ca.close();
 }
