@@ -99,6 +99,10 @@ export const Program = {
   agentWorker: '/usr/local/bin/autocert-agent-worker',
   /** Everything else. */
   autocert: '/usr/local/bin/autocert',
+  /** A static shell, for containers of other images too. */
+  busybox: '/bin/busybox',
+  /** What the container `step-ca` runs in that shell: it starts and stops step-ca as the supervisor says. */
+  ca: '/usr/local/share/autocert/ca.sh',
 } as const;
 
 /** The agent's first argument. */
@@ -125,6 +129,8 @@ export const CertificatePath = {
   certificate: '/certificate',
   /** GET, `?namespace=`: a {@link RenewalInfo}; cacheable, the same for all pods of a namespace. */
   renewalInfo: '/renewal-info',
+  /** POST: a {@link FailureReport} with a service-account token as Bearer gives 204. Webhooks of before answer 404. */
+  report: '/report',
 } as const;
 
 /** What an agent sends for a certificate. */
@@ -155,6 +161,26 @@ export interface RenewalInfo {
   /** When to ask for this again. */
   readonly askAgainSeconds: number;
 }
+
+/**
+ * What an agent sends that has failed for an hour, or that holds a certificate which is late; at most once an hour. Times
+ * are RFC 3339, by the agent's clock.
+ */
+export interface FailureReport {
+  /** Why the last attempt failed; of more than {@link MAX_REPORTED_REASON} characters the rest is cut off. */
+  readonly reason: string;
+  /** The error code of the answer that the endpoint itself gave, if it gave one. */
+  readonly code?: string;
+  /** Since when no attempt has succeeded. */
+  readonly since: string;
+  /** When the certificate in hand expires; absent: there is none. */
+  readonly notAfter?: string;
+  /** `true`: the certificate in hand is past the end of its renewal window by more than a tenth of its lifetime. */
+  readonly late?: boolean;
+}
+
+/** Longest {@link FailureReport.reason}, characters. */
+export const MAX_REPORTED_REASON = 500;
 
 /** The body of every refusal. `retry-after` (RFC 9110, seconds) tells when to come again, where that may help. */
 export interface ErrorAnswer {
@@ -223,6 +249,8 @@ export interface PolicyConfig {
   readonly excludedNamespaces: readonly string[];
   /** Keyed by namespace. */
   readonly namespaces: Readonly<Record<string, NamespacePolicy>>;
+  /** `true`: each certificate that a pod gets is an Event of type Normal on it. Absent: none is. */
+  readonly issuanceEvents?: boolean;
 }
 
 /** How webhook and signer reach the CA, and which provisioner's key they sign one-time tokens with. */
@@ -235,6 +263,8 @@ export interface CaConfig {
   readonly provisioner: string;
   /** File with the password of the provisioner's key. */
   readonly provisionerPasswordFile: string;
+  /** File with the password that is about to replace it, tried when the first does not open the key; mostly not there. */
+  readonly provisionerNextPasswordFile?: string;
 }
 
 /** When kubelet pulls an image: the words of the Kubernetes API. */
@@ -278,32 +308,59 @@ export interface SignerConfig extends PolicyConfig, CaConfig {
    * quarters of it. Absent: two thirds.
    */
   readonly renewAt?: number;
+  /** Name of the MutatingWebhookConfiguration whose `caBundle` the leader keeps. Absent: there is no webhook. */
+  readonly webhookConfiguration?: string;
 }
 
-/** Objects that the init Job makes when the PKI is made in the cluster, and that an existing PKI brings along. */
+/**
+ * Annotation that an object of the PKI, or its namespace, must have with the value `"true"` before it can be deleted: it
+ * holds what nobody can make again.
+ */
+export const ALLOW_DELETION = `${DOMAIN}/allow-deletion`;
+
+/** Objects of the PKI: made by the init Job, or brought along with an existing PKI. */
 export const PkiObject = {
-  /** ConfigMap: `root_ca.crt`, `intermediate_ca.crt`. */
+  /** ConfigMap: `root_ca.crt`, `intermediate_ca.crt`. What everybody may read; it can be made again from the Secrets. */
   certificates: 'ca-certs',
-  /** Secret: `root_ca_key`, encrypted with the password in `ca-password`. No running pod mounts it. */
+  /** Secret: `root_ca_key`, encrypted with the password in `ca-password`, and its certificate. No running pod mounts it. */
   rootKey: 'ca-root-key',
-  /** Secret: `intermediate_ca_key`, encrypted with the password in `ca-password`. */
+  /**
+   * Secret: `intermediate_ca_key`, encrypted with the password in `ca-password`, and `intermediate_ca.crt`, what step-ca
+   * sends with each leaf. One object, so that the CA never sees a key without its certificate.
+   */
   intermediateKey: 'ca-intermediate-key',
   /** Secret: `provisioners.json`, the provisioners as step-ca's configuration has them, their keys encrypted. */
   provisioners: 'ca-provisioners',
-  /** Secret: `password`, of the CA's keys and of the provisioner `admin`. */
+  /** Secret: `password`, of the CA's keys and of the provisioner `admin`; `next-password` while one replaces the other. */
   caPassword: 'ca-password',
-  /** Secret: `password`, of the provisioner `autocert`. */
+  /** Secret: `password`, of the provisioner `autocert`; `next-password` while one replaces the other. */
   autocertPassword: 'autocert-password',
+  /** Secret, there only while one root replaces the other: the new root, its key, and its cross certificate. */
+  nextRoot: 'ca-next-root',
 } as const;
 
 /** Keys of the objects in {@link PkiObject}, which are file names once mounted. */
 export const PkiFile = {
+  /** One root, or the old and the new one while one replaces the other. */
   root: 'root_ca.crt',
+  /** The intermediate; behind it, while one root replaces the other, the cross certificate of the new root. */
   intermediate: 'intermediate_ca.crt',
   rootKey: 'root_ca_key',
   intermediateKey: 'intermediate_ca_key',
   provisioners: 'provisioners.json',
   password: 'password',
+  nextPassword: 'next-password',
+  /** The new root's key, signed by the old root (RFC 4210, §4.4): who knows the old root only trusts the new one by it. */
+  cross: 'cross.crt',
+} as const;
+
+/** The ConfigMap with the CA's configuration, and its keys. */
+export const CaConfigFile = {
+  configMap: 'ca-config',
+  /** step-ca's configuration as far as it is known at synth; under this name step-ca is given the whole of it. */
+  template: 'ca.json',
+  /** A {@link SupervisorConfig}. */
+  supervisor: 'supervisor.json',
 } as const;
 
 /** Where the CA's container keeps its files (`STEPPATH`), as the tutorial's commands expect it. */
@@ -311,3 +368,35 @@ export const STEP_PATH = '/home/step/.step';
 
 /** Names of the two JWK provisioners. */
 export const Provisioner = { admin: 'admin', autocert: 'autocert' } as const;
+
+/** The supervisor's configuration: a JSON file in the ConfigMap `ca-config`, synthesized by `StepCa`. */
+export interface SupervisorConfig {
+  /** Files of ConfigMaps and Secrets; what is in them is followed. */
+  readonly inputs: {
+    /** step-ca's `ca.json` without its provisioners. */
+    readonly template: string;
+    /** List of provisioners, JSON. */
+    readonly provisioners: string;
+    /** Folder with the files of {@link PkiObject.certificates}, and the federated roots. */
+    readonly certificates: string;
+    /** Folder with the files of {@link PkiObject.intermediateKey} and {@link PkiObject.caPassword}. */
+    readonly secrets: string;
+    /** File with the data source of a shared database. Absent: the database is a file. */
+    readonly dataSource?: string;
+  };
+  /** Folder where it puts what step-ca runs with. */
+  readonly out: string;
+  /** Folder in which it talks with `ca.sh`. */
+  readonly control: string;
+  /** The database's file, and a folder on another volume for when its own is full. Absent: the database is shared. */
+  readonly database?: { readonly file: string; readonly scratch: string };
+  /** Base URL of step-ca in the same pod. */
+  readonly caUrl: string;
+  /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
+  readonly port: number;
+  /** A changed configuration has step-ca restarted after a random time up to this, so that replicas take turns. */
+  readonly restartSpreadSeconds: number;
+}
+
+/** Ports of the CA's pod for kubelet and Prometheus, plain HTTP: of step-ca, and of its supervisor. */
+export const CaPort = { metrics: 9403, supervisor: 9404 } as const;
