@@ -7,7 +7,10 @@ import { check, checkObjectName, checkOptional, checkString } from './validation
 
 /** Options of {@link CaDatabase.persistent}. */
 export interface PersistentDatabaseOptions {
-  /** Size of the volume; a certificate takes about 2 KiB. @default Size.gibibytes(1) */
+  /**
+   * Size of the volume. The database is rewritten without what is not needed any more when it takes a quarter of it, or
+   * 256 MiB: a gibibyte does for any number of certificates. @default Size.gibibytes(1)
+   */
   readonly size?: Size;
   /** StorageClass of the volume. @default - the cluster's default class */
   readonly storageClass?: string;
@@ -26,6 +29,9 @@ export interface SharedDatabaseOptions {
 
 /** Key of the data source in the Secret of a shared database, and its file name once mounted. */
 export const DATA_SOURCE_FILE = 'dataSource';
+
+/** File of a database that is not shared, in its volume. */
+export const DATABASE_FILE = 'ca.bolt';
 
 const checkDatabase = checkString(
   'it takes letters, digits and "_", at most 63 of them',
@@ -46,24 +52,23 @@ export function mebibytesOf(size: Size): number {
 
 /** How the database is kept. */
 type Kind =
-  | { readonly type: 'badgerv2'; readonly volume?: PersistentDatabaseOptions }
+  | { readonly type: 'bbolt'; readonly volume?: PersistentDatabaseOptions }
   | { readonly type: 'mysql' | 'postgresql'; readonly dataSourceSecret: string; readonly database: string };
 
 /** The CA's database. */
 export class CaDatabase {
-  /** Badger, embedded in step-ca, on a volume. One replica. */
+  /** bbolt, embedded in step-ca: one file on a volume. One replica. */
   static persistent(options: PersistentDatabaseOptions = {}): CaDatabase {
     checkOptional('storageClass', options.storageClass, checkObjectName);
     checkOptional('size', options.size, checkSize);
-    return new CaDatabase({ type: 'badgerv2', volume: options });
+    return new CaDatabase({ type: 'bbolt', volume: options });
   }
 
   /**
-   * Badger in the pod's own directory, lost with the pod: for trying things out. After a restart revocations are
-   * forgotten, and a one-time token works a second time within its five minutes.
+   * bbolt in the pod's own directory, lost with the pod: for trying things out. A new pod has forgotten revocations.
    */
   static ephemeral(): CaDatabase {
-    return new CaDatabase({ type: 'badgerv2' });
+    return new CaDatabase({ type: 'bbolt' });
   }
 
   /** A MySQL server that several replicas share. */
@@ -93,6 +98,6 @@ export class CaDatabase {
 
   /** Whether several replicas can work on it at once. */
   get shared(): boolean {
-    return this.kind.type !== 'badgerv2';
+    return this.kind.type !== 'bbolt';
   }
 }

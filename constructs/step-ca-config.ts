@@ -1,10 +1,17 @@
 /**
- * step-ca's configuration as far as it is known at synth: all but the provisioners and the database's password, which
- * the pod's init container adds from Secrets. Pure.
+ * The configuration of step-ca as far as it is known at synth, and that of its supervisor, which adds what exists in the
+ * cluster only: provisioners, certificates, keys, and the password of a shared database. Pure.
  * @module
  */
-import { CONTAINER_PORT, PkiFile, STEP_PATH } from '../runtime/contract.ts';
-import type { CaDatabase } from './ca-database.ts';
+import {
+  CaConfigFile,
+  CaPort,
+  CONTAINER_PORT,
+  PkiFile,
+  STEP_PATH,
+  type SupervisorConfig,
+} from '../runtime/contract.ts';
+import { type CaDatabase, DATA_SOURCE_FILE, DATABASE_FILE } from './ca-database.ts';
 
 /** What goes into the template; durations in Go's syntax. */
 export interface StepCaConfigInput {
@@ -16,20 +23,39 @@ export interface StepCaConfigInput {
   readonly database: CaDatabase;
 }
 
+/** Folders of the CA's pod, each a volume. */
+export const CaFolder = {
+  /** What the supervisor reads: ConfigMaps and Secrets. */
+  template: '/etc/autocert/template',
+  provisioners: '/etc/autocert/provisioners',
+  dataSource: '/etc/autocert/data-source',
+  certificates: `${STEP_PATH}/certs`,
+  secrets: `${STEP_PATH}/secrets`,
+  /** What it writes for step-ca. */
+  config: `${STEP_PATH}/config`,
+  database: `${STEP_PATH}/db`,
+  /** The shell, and the script that starts step-ca in it. */
+  programs: '/run/autocert/programs',
+  /** Where that script and the supervisor talk. */
+  control: '/run/autocert/control',
+  /** Room for a database that does not fit its volume twice. */
+  scratch: '/run/autocert/scratch',
+} as const;
+
 /** File name of a federated root; the first is number 1. */
 export function federatedRootFile(number: number): string {
   return `federated_root_${number}.crt`;
 }
 
-/** `ca.json` without its provisioners. */
+/** `ca.json` without its provisioners, and without the paths of certificates and key, of which the supervisor makes a set. */
 export function stepCaConfig(input: StepCaConfigInput) {
-  const file = (folder: string, name: string) => `${STEP_PATH}/${folder}/${name}`;
   return {
-    root: file('certs', PkiFile.root),
-    federatedRoots: Array.from({ length: input.federatedRoots }, (_, i) => file('certs', federatedRootFile(i + 1))),
-    crt: file('certs', PkiFile.intermediate),
-    key: file('secrets', PkiFile.intermediateKey),
+    federatedRoots: Array.from(
+      { length: input.federatedRoots },
+      (_, i) => `${CaFolder.certificates}/${federatedRootFile(i + 1)}`,
+    ),
     address: `:${CONTAINER_PORT}`,
+    metricsAddress: `:${CaPort.metrics}`,
     dnsNames: input.dnsNames,
     logger: { format: 'json' },
     db: databaseConfig(input.database),
@@ -44,7 +70,30 @@ export function stepCaConfig(input: StepCaConfigInput) {
 }
 
 function databaseConfig({ kind }: CaDatabase) {
-  if (kind.type === 'badgerv2') return { type: kind.type, dataSource: `${STEP_PATH}/db` };
-  // The data source has a password in it: the init container puts it in.
+  if (kind.type === 'bbolt') return { type: kind.type, dataSource: `${CaFolder.database}/${DATABASE_FILE}` };
+  // The data source has a password in it: the supervisor puts it in.
   return { type: kind.type, dataSource: '', database: kind.database };
+}
+
+/** With several replicas a changed configuration has each of them restarted at a time of its own within this. */
+const RESTART_SPREAD_SECONDS = 20;
+
+/** What the supervisor reads at its start. */
+export function supervisorConfig({ shared }: CaDatabase, replicas: number): SupervisorConfig {
+  const { template, provisioners, certificates, secrets, dataSource, config, control, database, scratch } = CaFolder;
+  return {
+    inputs: {
+      template: `${template}/${CaConfigFile.template}`,
+      provisioners: `${provisioners}/${PkiFile.provisioners}`,
+      certificates,
+      secrets,
+      ...(shared && { dataSource: `${dataSource}/${DATA_SOURCE_FILE}` }),
+    },
+    out: config,
+    control,
+    ...(!shared && { database: { file: `${database}/${DATABASE_FILE}`, scratch } }),
+    caUrl: `https://127.0.0.1:${CONTAINER_PORT}`,
+    port: CaPort.supervisor,
+    restartSpreadSeconds: replicas > 1 ? RESTART_SPREAD_SECONDS : 0,
+  };
 }

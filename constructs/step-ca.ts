@@ -6,7 +6,7 @@ import type { Duration } from 'cdk8s';
 import { Size } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { CaConfigFile, CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { CaDatabase, mebibytesOf } from './ca-database.ts';
 import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
@@ -26,8 +26,10 @@ import {
   type SchedulingProps,
   scheduling,
 } from './pods.ts';
-import { federatedRootFile, stepCaConfig } from './step-ca-config.ts';
-import { CA_NAME, CA_RESOURCES, CaObject, stepCaPod } from './step-ca-pod.ts';
+import { KEPT, Retention } from './retention.ts';
+import { federatedRootFile, stepCaConfig, supervisorConfig } from './step-ca-config.ts';
+import { CA_RESOURCES } from './step-ca-containers.ts';
+import { CA_NAME, CaObject, stepCaPod } from './step-ca-pod.ts';
 import { systemNamespace } from './system-namespace.ts';
 import {
   checkDomain,
@@ -52,9 +54,15 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
   readonly namespace?: string;
   /** Whether to make the namespace, at the Pod Security level `restricted`. @default true */
   readonly createNamespace?: boolean;
+  /**
+   * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses to delete the Secrets with the CA's keys, and
+   * the namespace if these manifests make it, until they are annotated with `autocert.step.sm/allow-deletion=true`.
+   * Argo CD and Helm are told to leave the namespace where it is. @default true
+   */
+  readonly retain?: boolean;
   /** Where keys and certificates come from. @default Pki.inCluster() */
   readonly pki?: Pki;
-  /** Where issued and revoked certificates and used tokens are kept. @default CaDatabase.persistent() */
+  /** Where revoked certificates and used tokens are kept. @default CaDatabase.persistent() */
   readonly database?: CaDatabase;
   /** Number of pods; more than one needs a database that they share. @default 1 */
   readonly replicas?: number;
@@ -68,7 +76,7 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
   readonly image?: string;
   /** `Always`, `IfNotPresent` or `Never`, for both images. @default 'IfNotPresent' */
   readonly imagePullPolicy?: ImagePullPolicy;
-  /** Image with our programs, for the Job and the init container. @default - `autocert:` and the version of this package */
+  /** Image with our programs, for the Job and the supervisor of step-ca. @default - `autocert:` and the version of this package */
   readonly autocertImage?: string;
   /** CPU and memory of step-ca. @default - requests 100m and 64Mi, at most 1 CPU and 512Mi */
   readonly resources?: ContainerResources;
@@ -104,7 +112,6 @@ export class StepCa extends Construct implements IStepCa {
   readonly #pki: Pki;
   readonly #database: CaDatabase;
   readonly #autocertImage: ContainerImage;
-  readonly #init: PkiInit | undefined;
 
   /** Makes the CA's objects; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: StepCaProps = {}) {
@@ -124,8 +131,8 @@ export class StepCa extends Construct implements IStepCa {
     this.maxDuration = lifetimes.maxDuration;
 
     refuseSecondCa(this);
-    if (checkFlag('createNamespace', props.createNamespace ?? true)) systemNamespace(this, this.namespace);
-    this.#init = this.#addPki();
+    this.#addNamespace();
+    this.#addPki();
     const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
       ...goLifetimes(lifetimes),
@@ -133,12 +140,14 @@ export class StepCa extends Construct implements IStepCa {
       federatedRoots,
       database: this.#database,
     });
+    const replicas = this.#replicas();
+    const supervisor = supervisorConfig(this.#database, replicas);
     new k8s.KubeConfigMap(this, 'Config', {
-      metadata: metadata(CaObject.config, this.namespace),
-      data: { 'ca.json': `${JSON.stringify(config, undefined, 2)}\n` },
+      metadata: metadata(CaConfigFile.configMap, this.namespace),
+      data: { [CaConfigFile.template]: json(config), [CaConfigFile.supervisor]: json(supervisor) },
     });
     this.#addVolume();
-    this.#addStatefulSet(config, federatedRoots);
+    this.#addStatefulSet(replicas, supervisor, federatedRoots);
     new k8s.KubeService(this, 'Service', {
       metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
       spec: {
@@ -148,12 +157,15 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
-  /** The Job that makes the PKI fills it in. With an existing PKI there is nothing to do. */
-  fillCaBundle(webhookConfiguration: string): void {
-    this.#init?.fillCaBundle(webhookConfiguration);
+  #addNamespace(): void {
+    const { namespace } = this;
+    const ownsNamespace = checkFlag('createNamespace', this.#props.createNamespace ?? true);
+    const retain = checkFlag('retain', this.#props.retain ?? true);
+    if (ownsNamespace) systemNamespace(this, namespace, retain ? KEPT : {});
+    if (retain) new Retention(this, 'Retention', { namespace, ownsNamespace, secrets: this.#pki.secrets });
   }
 
-  #addPki(): PkiInit | undefined {
+  #addPki(): void {
     const { caName, rootCertificate, intermediateCertificate } = this.#pki;
     if (rootCertificate !== undefined && intermediateCertificate !== undefined) {
       new k8s.KubeConfigMap(this, 'Certificates', {
@@ -161,9 +173,9 @@ export class StepCa extends Construct implements IStepCa {
         data: { [PkiFile.root]: rootCertificate, [PkiFile.intermediate]: intermediateCertificate },
       });
     }
-    if (caName === undefined) return undefined;
+    if (caName === undefined) return;
     const { namespace } = this;
-    return new PkiInit(this, 'Init', { ...scheduling(this.#props), image: this.#autocertImage, namespace, caName });
+    new PkiInit(this, 'Init', { ...scheduling(this.#props), image: this.#autocertImage, namespace, caName });
   }
 
   #dnsNames(more: readonly string[]): readonly string[] {
@@ -183,7 +195,7 @@ export class StepCa extends Construct implements IStepCa {
 
   #addVolume(): void {
     const { kind } = this.#database;
-    if (kind.type !== 'badgerv2' || kind.volume === undefined) return;
+    if (kind.type !== 'bbolt' || kind.volume === undefined) return;
     const { size = Size.gibibytes(1), storageClass } = kind.volume;
     new k8s.KubePersistentVolumeClaim(this, 'Volume', {
       metadata: metadata(CaObject.volume, this.namespace),
@@ -195,13 +207,15 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
-  #addStatefulSet(config: object, federatedRoots: number): void {
-    const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources = CA_RESOURCES } = this.#props;
+  #replicas(): number {
     const replicas = checkReplicas('replicas', this.#props.replicas ?? 1);
-    if (replicas > 1 && !this.#database.shared) {
-      const wanted = 'set database to CaDatabase.mysql(…) or CaDatabase.postgresql(…), which several replicas share';
-      refuse('replicas', replicas, `this database works with 1 only; ${wanted}`);
-    }
+    if (replicas === 1 || this.#database.shared) return replicas;
+    const wanted = 'set database to CaDatabase.mysql(…) or CaDatabase.postgresql(…), which several replicas share';
+    return refuse('replicas', replicas, `this database works with 1 only; ${wanted}`);
+  }
+
+  #addStatefulSet(replicas: number, supervisor: object, federatedRoots: number): void {
+    const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources = CA_RESOURCES } = this.#props;
     if (replicas > 1) disruptionBudget(this, CA_NAME, this.namespace, CA_NAME);
     new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(CA_NAME, this.namespace) });
     new k8s.KubeStatefulSet(this, 'Resource', {
@@ -220,7 +234,7 @@ export class StepCa extends Construct implements IStepCa {
           pki: this.#pki,
           certificates: [this.rootConfigMap, ...(federatedRoots > 0 ? [CaObject.federatedRoots] : [])],
           database: this.#database,
-          config,
+          supervisor,
         }),
       },
     });
@@ -231,6 +245,8 @@ function checkRoot(prop: string, pem: unknown): string {
   checkCaCertificates(prop, pem);
   return pem as string;
 }
+
+const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** In gibibytes where they are whole, as people and `kubectl get pvc` write it. */
 function storageQuantity(size: Size): k8s.Quantity {

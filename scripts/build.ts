@@ -2,6 +2,7 @@
  * `npm run build`: the bundles of the image and of the package, in `build/`.
  *
  * - `agent.sh`: what stays in pods; `agent.cjs`: the worker that it starts; small, so that it starts fast.
+ * - `ca.sh`: what starts and stops step-ca in its container.
  * - `autocert.cjs`: every other program, and `npx autocert`.
  * - `constructs.cjs`: what other cdk8s apps import (`package/` has its types). cdk8s and its companions stay outside: an
  *   app must have one copy of each.
@@ -10,7 +11,7 @@
 import { execFile } from 'node:child_process';
 import { chmod, copyFile, glob, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
@@ -76,8 +77,11 @@ async function importByJavaScriptName(file: string): Promise<void> {
 /** Writes all of them. */
 export async function buildInto(out: string): Promise<void> {
   await Promise.all([...BUNDLES.map((each) => bundle(out, each)), declarations(join(out, 'package'))]);
-  await copyFile(join(ROOT, 'runtime/agent/agent.sh'), join(out, 'agent.sh'));
-  await chmod(join(out, 'agent.sh'), 0o755);
+  for (const script of ['agent/agent.sh', 'supervisor/ca.sh']) {
+    const file = join(out, basename(script));
+    await copyFile(join(ROOT, 'runtime', script), file);
+    await chmod(file, 0o755);
+  }
 }
 
 if (import.meta.main) await buildInto(join(ROOT, 'build'));

@@ -21,7 +21,7 @@ const USER = { name: 'nonroot', id: 65532, home: '/' };
 /** Programs of the image that Node runs; `step` is `autocert` under the name that the tutorial's commands use. */
 const PROGRAMS = { 'autocert-agent-worker': 'agent.cjs', autocert: 'autocert.cjs', step: 'autocert.cjs' } as const;
 
-/** What the agent's script needs of a shell; all of it is one busybox. */
+/** What the agent's script needs of a shell; all of it is one busybox, which the CA's pod copies, with its own script. */
 const APPLETS = ['sh', 'sleep', 'date', 'rm'] as const;
 
 /**
@@ -61,7 +61,7 @@ export function writeRoot(root: string): void {
  * @throws Error that says how to get one
  */
 export function staticBusybox(path = findOnPath('busybox')): string {
-  const remedy = 'the agent needs a static one; on Debian: apt-get install busybox-static';
+  const remedy = 'agent and CA need a static one; on Debian: apt-get install busybox-static';
   if (path === undefined) throw new Error(`busybox is not on PATH: ${remedy}`);
   if (!isStatic(path)) throw new Error(`${path} loads shared libraries: ${remedy}`);
   return path;
@@ -81,6 +81,7 @@ function ownFiles(): TarEntry[] {
       textFile(`/usr/local/bin/${name}`, `${INTERPRETER}\nrequire('/app/${bundle}');\n`, 0o755),
     ),
     copyOf(join(ROOT, 'build/agent.sh'), '/usr/local/bin/autocert-agent', 0o755),
+    copyOf(join(ROOT, 'build/ca.sh'), '/usr/local/share/autocert/ca.sh', 0o755),
   ];
 }
 

@@ -100,6 +100,13 @@ export const httpsUrl = asText('an https:// URL', (value) => {
   if (url?.protocol !== 'https:' || url.username || url.search || url.hash) throw wanted('an https:// URL', value);
 });
 
+/** Longer ones are no times. */
+const MAX_TIME = 40;
+
+export const time = asText('a time (RFC 3339)', (value) => {
+  if (value.length > MAX_TIME || Number.isNaN(Date.parse(value))) throw wanted('a time (RFC 3339)', value);
+});
+
 export const port: Check = (value) => {
   // 0 lets the system choose, which is what tests do.
   if (!Number.isInteger(value) || Number(value) < 0 || Number(value) > 65535)
@@ -108,6 +115,10 @@ export const port: Check = (value) => {
 
 export const share: Check = (value) => {
   if (typeof value !== 'number' || !(value > 0 && value < 1)) throw wanted('a number between 0 and 1', value);
+};
+
+export const flag: Check = (value) => {
+  if (typeof value !== 'boolean') throw wanted('true or false', value);
 };
 
 export function oneOf(...values: readonly string[]): Check {
