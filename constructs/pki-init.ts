@@ -1,16 +1,32 @@
 /**
- * The Job that makes the PKI in the cluster, with the rights that it needs.
+ * The Job that makes the PKI in the cluster, the CronJob that looks after it, and the rights that both need.
  * @module
  */
-import { Lazy } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { PkiObject, Program } from '../runtime/contract.ts';
 import { digest, metadata } from './objects.ts';
 import { type ContainerImage, confined, NON_ROOT, podDefaults, type SchedulingProps, SHORT_LIVED } from './pods.ts';
 
-/** ServiceAccount, roles, and the field manager under which the Job writes. */
+/** ServiceAccount, roles, and the Job, behind whose name is a digest. */
 const NAME = 'autocert-init';
+/** The CronJob. */
+const UPKEEP = 'autocert-pki';
+
+/** Every night, at a minute at which little else is started; the time is that of the controller manager. */
+const SCHEDULE = '17 3 * * *';
+/** A cluster that is off at night does it in the morning. */
+const STARTING_DEADLINE_SECONDS = 12 * 3600;
+/** A run that hangs must not keep the next from starting. */
+const ACTIVE_DEADLINE_SECONDS = 3600;
+/** A finished Job stays for a day, so that its log can be read; without it nothing is missing. */
+const TTL_SECONDS = 24 * 3600;
+
+/**
+ * Argo CD runs the Job at each synchronization, and does not miss it when it is gone. Else it would call everything out
+ * of sync a day after the Job has finished.
+ */
+const ARGO_HOOK = { 'argocd.argoproj.io/hook': 'Sync' } as const;
 
 /** Properties of {@link PkiInit}. */
 export interface PkiInitProps extends SchedulingProps {
@@ -22,75 +38,76 @@ export interface PkiInitProps extends SchedulingProps {
   readonly caName: string;
 }
 
-/** Makes the PKI once; what exists it never overwrites, so that it may run as often as it likes. */
+/**
+ * Makes the PKI, then looks after it each day, by the same command: what is missing and can be made is made, an
+ * intermediate that has less than half of its life left is replaced. So both may run as often as they like.
+ */
 export class PkiInit extends Construct {
-  readonly #account: k8s.Subject;
-  readonly #job: k8s.KubeJob;
-  #webhookConfiguration: string | undefined;
-
-  /** Makes the Job and its rights. */
+  /** Makes Job, CronJob and rights. */
   constructor(scope: Construct, id: string, props: PkiInitProps) {
     super(scope, id);
     const { namespace } = props;
-    this.#account = { kind: 'ServiceAccount', name: NAME, namespace };
+    this.#addRights(namespace);
+    new NamedJob(this, 'Resource', {
+      metadata: { ...metadata(NAME, namespace), annotations: ARGO_HOOK },
+      spec: jobSpec(props),
+    });
+    new k8s.KubeCronJob(this, 'Upkeep', {
+      metadata: metadata(UPKEEP, namespace),
+      spec: {
+        schedule: SCHEDULE,
+        startingDeadlineSeconds: STARTING_DEADLINE_SECONDS,
+        concurrencyPolicy: 'Forbid',
+        successfulJobsHistoryLimit: 1,
+        failedJobsHistoryLimit: 2,
+        jobTemplate: { spec: { ...jobSpec(props), activeDeadlineSeconds: ACTIVE_DEADLINE_SECONDS } },
+      },
+    });
+  }
+
+  #addRights(namespace: string): void {
     new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(NAME, namespace) });
-    const { certificates, ...secrets } = PkiObject;
+    const { certificates, rootKey, intermediateKey, ...others } = PkiObject;
+    const named = (resource: string, resourceNames: string[], verbs: string[]) => {
+      return { apiGroups: [''], resources: [resource], resourceNames, verbs };
+    };
     new k8s.KubeRole(this, 'Role', {
       metadata: metadata(NAME, namespace),
       rules: [
         // The API cannot tie `create` to names: what it creates has none yet.
         { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
-        { apiGroups: [''], resources: ['configmaps'], resourceNames: [certificates], verbs: ['get'] },
-        { apiGroups: [''], resources: ['secrets'], resourceNames: Object.values(secrets), verbs: ['get'] },
+        named('configmaps', [certificates], ['get', 'update']),
+        named('secrets', [rootKey, intermediateKey], ['get', 'update']),
+        // Passwords and provisioners are made once; only people replace them.
+        named('secrets', Object.values(others), ['get']),
       ],
     });
     new k8s.KubeRoleBinding(this, 'RoleBinding', {
       metadata: metadata(NAME, namespace),
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: NAME },
-      subjects: [this.#account],
+      subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
     });
-    const spec = () => jobSpec(props, this.#webhookConfiguration);
-    // The template of a Job cannot be changed, so each template has a Job of its own name.
-    const name: unknown = Lazy.any({ produce: () => `${NAME}-${digest(spec())}` });
-    this.#job = new k8s.KubeJob(this, 'Resource', {
-      metadata: metadata(name as string, namespace),
-      spec: Lazy.any({ produce: spec }),
-    });
-  }
-
-  /** Has the Job put the root into the `caBundle` of that MutatingWebhookConfiguration, and allows it to. */
-  fillCaBundle(webhookConfiguration: string): void {
-    if (this.#webhookConfiguration === webhookConfiguration) return;
-    if (this.#webhookConfiguration !== undefined) {
-      throw new Error(`the root goes into one caBundle, and ${this.#webhookConfiguration} has it already`);
-    }
-    this.#webhookConfiguration = webhookConfiguration;
-    const role = new k8s.KubeClusterRole(this, 'ClusterRole', {
-      metadata: metadata(NAME),
-      rules: [
-        {
-          apiGroups: ['admissionregistration.k8s.io'],
-          resources: ['mutatingwebhookconfigurations'],
-          resourceNames: [webhookConfiguration],
-          verbs: ['get', 'patch'],
-        },
-      ],
-    });
-    const binding = new k8s.KubeClusterRoleBinding(this, 'ClusterRoleBinding', {
-      metadata: metadata(NAME),
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: NAME },
-      subjects: [this.#account],
-    });
-    // In the manifest rights come before the Job that needs them.
-    this.#job.addDependency(role, binding);
   }
 }
 
-function jobSpec(props: PkiInitProps, webhookConfiguration: string | undefined): k8s.JobSpec {
+/**
+ * A Job with a name of its own for each specification, since the template of a Job cannot be changed. It is taken from
+ * the manifest as it is written, so that JSON patches count.
+ */
+class NamedJob extends k8s.KubeJob {
+  override toJson(): object {
+    const manifest = super.toJson();
+    // A patch may have given it another name.
+    if (manifest.metadata.name !== NAME) return manifest;
+    return { ...manifest, metadata: { ...manifest.metadata, name: `${NAME}-${digest(manifest.spec)}` } };
+  }
+}
+
+function jobSpec(props: PkiInitProps): k8s.JobSpec {
   const { namespace, caName } = props;
-  const webhook = webhookConfiguration === undefined ? [] : ['--webhook', webhookConfiguration];
   return {
     backoffLimit: 10,
+    ttlSecondsAfterFinished: TTL_SECONDS,
     template: {
       metadata: { labels: { app: NAME } },
       spec: {
@@ -101,7 +118,7 @@ function jobSpec(props: PkiInitProps, webhookConfiguration: string | undefined):
           {
             name: 'init',
             ...props.image,
-            command: [Program.autocert, 'pki', 'init', '--namespace', namespace, ...webhook, '--ca-name', caName],
+            command: [Program.autocert, 'pki', 'init', '--namespace', namespace, '--ca-name', caName],
             securityContext: confined(),
             resources: SHORT_LIVED,
           },

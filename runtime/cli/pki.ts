@@ -1,20 +1,119 @@
 /**
- * `autocert pki init`: the init Job.
+ * `autocert pki init`, `status`, `intermediate` and `rotate`: flags, files and the cluster on one side, text on the other.
  * @module
  */
+import { PkiObject } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
+import { AutocertError } from '../lib/errors.ts';
 import { jsonLog } from '../lib/log.ts';
-import { stopSignal } from '../lib/stop-signal.ts';
+import { Secret } from '../lib/secret.ts';
+import { readTextFile } from '../lib/text-file.ts';
+import { ClusterObjects } from '../pki/cluster-objects.ts';
 import { runInitJob } from '../pki/init-in-cluster.ts';
+import { renewIntermediate } from '../pki/renew-intermediate.ts';
+import { retire } from '../pki/retire.ts';
+import type { RootKeyFile } from '../pki/root-key.ts';
+import { abort, announce, switchRoot } from '../pki/rotation.ts';
+import { readStatus } from '../pki/status.ts';
+import { statusText } from '../pki/status-text.ts';
+import { inNamespace, type NeededRights } from './rights.ts';
 
-/** Flags of `autocert pki init`. */
-export interface InitInClusterOptions {
+const KEY = `secret/${PkiObject.intermediateKey}`;
+const deleting: NeededRights = {
+  rights: 'the verbs get, create, update and delete for secrets and configmaps',
+  canI: `update ${KEY}`,
+};
+const Needed = {
+  reading: { rights: 'the verb get for secrets and configmaps', canI: `get ${KEY}` },
+  writing: { rights: 'the verbs get, create and update for secrets and configmaps', canI: `update ${KEY}` },
+  deleting,
+  retiring: {
+    ...deleting,
+    elsewhere: { rights: 'the verb list for pods in all namespaces', canI: 'list pods --all-namespaces' },
+  },
+} as const;
+
+/** Flags of all of them. */
+interface NamespaceFlag {
   readonly namespace: string;
-  readonly caName: string;
-  readonly webhook?: string;
 }
 
-/** Makes in the cluster what is missing of the PKI. */
-export async function initInCluster(options: InitInClusterOptions): Promise<void> {
-  await runInitJob(KubernetesApi.load(), { ...options, log: jsonLog({ name: 'pki' }), signal: stopSignal() });
+/** Flags of those that sign. */
+interface RootKeyFlags {
+  readonly rootKey?: string;
+  readonly rootKeyPasswordFile?: string;
+}
+
+/** Makes in the cluster what is missing of the PKI, and renews what is due. */
+export async function initInCluster({ namespace, caName }: NamespaceFlag & { readonly caName: string }): Promise<void> {
+  await inCluster(namespace, Needed.writing, (api) =>
+    runInitJob(api, { namespace, caName, log: jsonLog({ name: 'pki' }) }),
+  );
+}
+
+/**
+ * Prints the state of the PKI.
+ * @throws AutocertError `UNAVAILABLE` with `check` when there is something to do
+ */
+export async function status(
+  flags: NamespaceFlag & { readonly json: boolean; readonly check: boolean },
+): Promise<void> {
+  const now = new Date();
+  const found = await inCluster(flags.namespace, Needed.reading, (api, objects) => readStatus(api, objects, now));
+  process.stdout.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : statusText(found, now));
+  if (flags.check && found.todo.length > 0) {
+    throw new AutocertError('UNAVAILABLE', `the PKI needs a hand: ${found.todo.map(({ text }) => text).join('; ')}`);
+  }
+}
+
+/** Replaces the intermediate. */
+export async function intermediate(flags: NamespaceFlag & RootKeyFlags & { readonly force: boolean }): Promise<void> {
+  const options = { ...rootKeyOf(flags), force: flags.force, now: new Date() };
+  process.stdout.write(
+    await inCluster(flags.namespace, Needed.writing, (_, objects) => renewIntermediate(objects, options)),
+  );
+}
+
+/** One step of the root's rotation. */
+export async function rotate(
+  step: 'announce' | 'switch' | 'retire' | 'abort',
+  flags: NamespaceFlag & RootKeyFlags & { readonly force?: boolean },
+): Promise<void> {
+  const options = { ...rootKeyOf(flags), now: new Date() };
+  const steps: Readonly<Record<typeof step, (api: KubernetesApi, objects: ClusterObjects) => Promise<string>>> = {
+    announce: (_, objects) => announce(objects, options),
+    switch: (_, objects) => switchRoot(objects, options),
+    retire: (api, objects) => retire(api, objects, { force: flags.force ?? false, now: options.now }),
+    abort: (_, objects) => abort(objects),
+  };
+  const { writing, deleting, retiring } = Needed;
+  const neededBy = { announce: writing, switch: writing, retire: retiring, abort: deleting } as const;
+  process.stdout.write(await inCluster(flags.namespace, neededBy[step], steps[step]));
+}
+
+/** With the kubeconfig or service account of whoever runs this; refusals are explained. */
+function inCluster<T>(
+  namespace: string,
+  needed: NeededRights,
+  run: (api: KubernetesApi, objects: ClusterObjects) => Promise<T>,
+): Promise<T> {
+  return inNamespace(namespace, needed, () => {
+    const api = KubernetesApi.load();
+    return run(api, new ClusterObjects(api, namespace));
+  });
+}
+
+function rootKeyOf({ rootKey: file, rootKeyPasswordFile }: RootKeyFlags): { readonly rootKey?: RootKeyFile } {
+  if (file === undefined) {
+    if (rootKeyPasswordFile === undefined) return {};
+    throw new AutocertError('INVALID_INPUT', '--root-key-password-file is of use with --root-key FILE only');
+  }
+  const read = (name: string) => readTextFile(name, 'INVALID_INPUT');
+  return {
+    rootKey: {
+      file,
+      pem: new Secret(read(file)),
+      ...(rootKeyPasswordFile !== undefined && { password: new Secret(read(rootKeyPasswordFile).trimEnd()) }),
+    },
+  };
 }

@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { stopSignal } from '../lib/stop-signal.ts';
 import { fingerprintFile, inspectFile } from './inspect.ts';
+import { addPki } from './pki-commands.ts';
 
 /** `autocert`, all of it. */
 export function buildProgram(): Command {
@@ -90,6 +91,11 @@ function addParts(program: Command): void {
     .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-signer-config)')
     .action(async ({ config }: { config: string }) => (await import('../signer/run.ts')).runSigner(config));
   program
+    .command('supervisor')
+    .description('what runs beside step-ca: its configuration, its database, its restarts')
+    .requiredOption('--config <file>', 'configuration, JSON (ConfigMap ca-config)')
+    .action(async ({ config }: { config: string }) => (await import('../supervisor/run.ts')).runSupervisor(config));
+  program
     .command('ca')
     .description("a CA that speaks step-ca's protocol, for trying things out; in a cluster run step-ca")
     .option('--config <file>', 'ca.json, as autocert init makes it', 'pki/config/ca.json')
@@ -111,25 +117,6 @@ function addRenew(program: Command): void {
       ]);
       process.stdout.write(await renew(options, () => KubernetesApi.load(), new Date()));
     });
-}
-
-function addPki(program: Command): void {
-  const pki = program.command('pki').description('what the manifests run to set up the PKI');
-  pki
-    .command('init')
-    .description('make in the cluster what is missing of the PKI; what exists is never overwritten')
-    .option('--namespace <name>', 'namespace of the CA', 'step')
-    .option('--webhook <name>', 'MutatingWebhookConfiguration whose caBundle to set; absent: none')
-    .option('--ca-name <name>', 'organization and first word of the common names', 'Autocert')
-    .action(async (options) => (await import('./pki.ts')).initInCluster(options));
-  pki
-    .command('config')
-    .description("compose step-ca's configuration from its template and the provisioners")
-    .requiredOption('--template <file>', 'ca.json without provisioners')
-    .requiredOption('--provisioners <file>', 'provisioners.json')
-    .requiredOption('--out <file>', 'ca.json to write')
-    .option('--data-source-file <file>', "file with the database's data source")
-    .action(async (options) => (await import('../pki/config.ts')).composeConfigFile(options));
 }
 
 function addStart(program: Command): void {

@@ -8,7 +8,7 @@ import type { KubernetesApi } from '../kubernetes/client.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
-import { isDnsLabel } from '../policy/names.ts';
+import { checkNamespaceName, inNamespace, type NeededRights } from './rights.ts';
 
 /** Flags of `autocert renew`. */
 export interface RenewOptions {
@@ -21,6 +21,11 @@ export interface RenewOptions {
 /** What is needed of the Kubernetes API. */
 type Api = Pick<KubernetesApi, 'get' | 'request'>;
 
+const NEEDED: NeededRights = {
+  rights: 'the verbs get, create and patch for configmaps',
+  canI: `patch configmap/${RENEWALS_CONFIG_MAP}`,
+  flag: '--system-namespace',
+};
 const FIELD_MANAGER = 'autocert-renew';
 /** Entries older than any certificate are dropped. */
 const FORGET_AFTER_MS = POD_CERTIFICATE.mostMs + 24 * 3_600_000;
@@ -37,9 +42,7 @@ export async function renew(options: RenewOptions, connect: () => Api, now: Date
   const api = connect();
   for (const key of keys) if (key !== RENEW_ALL) await checkNamespace(api, key);
   const issuedBefore = now.toISOString();
-  await note(api, systemNamespace, keys, issuedBefore).catch((error: unknown) => {
-    throw explained(error, systemNamespace);
-  });
+  await inNamespace(systemNamespace, NEEDED, () => note(api, systemNamespace, keys, issuedBefore));
   const whose = options.all ? 'all namespaces' : `namespace${keys.length > 1 ? 's' : ''} ${keys.join(', ')}`;
   return `
 Certificates of ${whose} that were issued before ${issuedBefore} are replaced within ten minutes:
@@ -55,9 +58,8 @@ function keysOf({ namespace = [], all = false }: RenewOptions): readonly string[
     throw new AutocertError('INVALID_INPUT', 'say whose certificates: --namespace NAME, or --all, not both');
   }
   if (all) return [RENEW_ALL];
-  const wrong = namespace.find((name) => !isDnsLabel(name));
-  if (wrong === undefined) return [...new Set(namespace)];
-  throw new AutocertError('INVALID_INPUT', `--namespace ${JSON.stringify(wrong.slice(0, 100))} cannot be a namespace`);
+  for (const name of namespace) checkNamespaceName(name);
+  return [...new Set(namespace)];
 }
 
 /** A misspelt namespace would do nothing, silently. Whoever may not look is believed. */
@@ -103,22 +105,6 @@ function outdated({ data = {} }: V1ConfigMap, now: number): Record<string, null>
 function newConfigMap(namespace: string, data: Record<string, string>): V1ConfigMap {
   const labels = { 'app.kubernetes.io/part-of': 'autocert', 'app.kubernetes.io/managed-by': FIELD_MANAGER };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: RENEWALS_CONFIG_MAP, namespace, labels }, data };
-}
-
-function explained(error: unknown, namespace: string): unknown {
-  const status = statusOf(error);
-  if (status === 403) {
-    return new AutocertError(
-      'FORBIDDEN',
-      `you may not do this: it takes the verbs get, create and patch for configmaps in namespace ${namespace} (try kubectl -n ${namespace} auth can-i patch configmap/${RENEWALS_CONFIG_MAP})`,
-      { cause: error },
-    );
-  }
-  if (status !== 404) return error;
-  return new AutocertError(
-    'INVALID_INPUT',
-    `there is no namespace ${namespace}: name Autocert's by --system-namespace`,
-  );
 }
 
 const statusOf = (error: unknown) => (error instanceof AutocertError ? error.status : undefined);

@@ -19,6 +19,8 @@ export interface KubernetesRequest {
   readonly body?: unknown;
   /** @default 'application/json' */
   readonly contentType?: string;
+  /** What the answer may be. @default 'application/json' */
+  readonly accept?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
@@ -126,7 +128,7 @@ export class KubernetesApi {
       agent: this.#agent,
       timeout,
       headers: {
-        accept: 'application/json',
+        accept: request.accept ?? 'application/json',
         ...(payload && { 'content-type': request.contentType ?? 'application/json', 'content-length': payload.length }),
         ...(await this.#headers()),
       },

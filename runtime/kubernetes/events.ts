@@ -1,5 +1,5 @@
 /**
- * Tells in `kubectl describe pod` why a pod has no certificate: Warning events on the pod. Best effort, and never a
+ * Tells in `kubectl describe pod` why a pod has no certificate, or which it has: events on the pod. Best effort, and never a
  * burden: the same event of a pod at most once in ten minutes, at most five a second in all, in bounded memory.
  * @module
  */
@@ -14,6 +14,9 @@ export interface PodReference {
   readonly name: string;
   readonly uid: string;
 }
+
+/** Types of events, as the Kubernetes API has them. */
+export type EventType = 'Normal' | 'Warning';
 
 /** Effects and settings of {@link PodEvents}. */
 export interface PodEventsOptions {
@@ -56,14 +59,14 @@ export class PodEvents {
    * Tells it, unless that was done lately or too much is told already. Returns at once, and never throws.
    * @param reason CamelCase
    */
-  record(pod: PodReference, reason: string, message: string): void {
+  record(pod: PodReference, reason: string, message: string, type: EventType = 'Warning'): void {
     const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 1)}…` : message;
     const key = `${pod.uid} ${reason} ${text}`;
     const now = this.#monotonic();
     const toldAt = this.#told.get(key);
     if ((toldAt !== undefined && now - toldAt < REPEAT_AFTER_MS) || !this.#allowed(now)) return;
     this.#remember(key, now);
-    this.#send(pod, reason, text).catch((error) => {
+    this.#send(pod, type, reason, text).catch((error) => {
       this.#told.delete(key);
       this.#failed(error);
     });
@@ -88,7 +91,8 @@ export class PodEvents {
     this.#told.set(key, now);
   }
 
-  async #send({ namespace, name, uid }: PodReference, reason: string, message: string): Promise<void> {
+  async #send(pod: PodReference, type: EventType, reason: string, message: string): Promise<void> {
+    const { namespace, name, uid } = pod;
     const { api, component } = this.#options;
     const at = this.#now();
     const event: CoreV1Event = {
@@ -96,7 +100,7 @@ export class PodEvents {
       kind: 'Event',
       metadata: { namespace, generateName: `${name}.` },
       involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
-      type: 'Warning',
+      type,
       reason,
       message,
       source: { component },

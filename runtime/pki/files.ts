@@ -8,8 +8,8 @@ import { PkiFile } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
 import { parseName } from '../policy/names.ts';
+import { composeCaConfig } from '../step-ca/ca-config.ts';
 import { parseListenAddress } from '../step-ca/listen-address.ts';
-import { composeCaConfig } from './config.ts';
 import { createPki, type Pki } from './pki.ts';
 
 /** Options of {@link initPki}. */

@@ -2,7 +2,7 @@
  * Reading and verifying certificates with `node:crypto` alone.
  * @module
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AutocertError } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
 
@@ -52,36 +52,58 @@ export function summaryOf(pem: string): CertificateSummary {
   };
 }
 
-/** Whether the first certificate in `pem` is for this private key. */
+/** Whether the first certificate in `pem` is for this private key, PEM; text that is none fits nothing. */
 export function isForKey(pem: string, keyPem: Secret): boolean {
   try {
-    return parse(pem, 'certificate').checkPrivateKey(createPrivateKey(keyPem.reveal()));
+    return isKeyOf(createPrivateKey(keyPem.reveal()), pem);
   } catch {
     return false;
   }
 }
 
+/** Whether this private key is that of the first certificate in `pem`. */
+export function isKeyOf(key: KeyObject, pem: string): boolean {
+  return parse(pem, 'certificate').checkPrivateKey(key);
+}
+
+/** Most certificates of a chain that are looked at; ours have two, and three while one root replaces another. */
+const MAX_CHAIN = 10;
+
 /**
  * Verifies that `chain` (leaf first, then intermediates) leads to one of `roots` and is valid now: names of issuers,
- * signatures, CA flags, validity. Throws an {@link AutocertError} `UNTRUSTED` that says which link is wrong.
+ * signatures, CA flags, validity. The first certificate that a root has issued ends the way: what follows it is for those
+ * who do not know that root, such as a cross certificate while one root replaces another.
+ * @throws AutocertError `UNTRUSTED` that says which link is wrong
  */
 export function verifyChain(chain: readonly string[], roots: readonly string[], now: Date): void {
-  const [leaf, ...intermediates] = chain.map((pem, index) => parse(pem, `certificate ${index + 1} of the chain`));
+  if (chain.length > MAX_CHAIN) {
+    throw untrusted(`it has ${chain.length} certificates, and at most ${MAX_CHAIN} are looked at`);
+  }
+  const certificates = chain.map((pem, index) => parse(pem, `certificate ${index + 1} of the chain`));
+  const anchors = roots.map((pem) => parse(pem, 'root certificate'));
+  const [leaf] = certificates;
   if (leaf === undefined) throw untrusted('the chain is empty');
   if (leaf.ca) throw untrusted(`${nameOf(leaf)} is a CA certificate where a leaf is wanted`);
-  let issued = leaf;
-  checkTime(issued, now);
-  for (const issuer of intermediates) {
-    checkTime(issuer, now);
-    if (!isIssuedBy(issued, issuer)) throw untrusted(`${nameOf(issued)} was not issued by ${nameOf(issuer)}`);
-    issued = issuer;
+  let invalidRoot: X509Certificate | undefined;
+  for (const [index, issued] of certificates.entries()) {
+    checkTime(issued, now);
+    const issuers = anchors.filter((anchor) => isIssuedBy(issued, anchor));
+    if (issuers.some((root) => isValidAt(root, now))) return;
+    invalidRoot ??= issuers[0];
+    const next = certificates[index + 1];
+    if (next && !isIssuedBy(issued, next)) {
+      if (invalidRoot) break;
+      throw untrusted(`${nameOf(issued)} was not issued by ${nameOf(next)}`);
+    }
   }
-  const anchors = roots.map((pem) => parse(pem, 'root certificate'));
-  const root = anchors.find((anchor) => isIssuedBy(issued, anchor));
-  if (root === undefined) {
-    throw untrusted(`${nameOf(issued)} was issued by none of the pinned roots (${anchors.map(nameOf).join(', ')})`);
-  }
-  checkTime(root, now);
+  if (invalidRoot) checkTime(invalidRoot, now);
+  const last = certificates.at(-1) ?? leaf;
+  throw untrusted(`${nameOf(last)} was issued by none of the pinned roots (${anchors.map(nameOf).join(', ')})`);
+}
+
+/** Whether the first certificate in `pem` was issued by that in `issuerPem`: by name, key identifiers and signature. */
+export function isIssuedByPem(pem: string, issuerPem: string): boolean {
+  return isIssuedBy(parse(pem, 'certificate'), parse(issuerPem, "the issuer's certificate"));
 }
 
 function parse(pem: string, what: string): X509Certificate {
@@ -98,6 +120,11 @@ function validity(certificate: X509Certificate): Validity {
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function isValidAt(certificate: X509Certificate, now: Date): boolean {
+  const { notBefore, notAfter } = validity(certificate);
+  return notBefore <= now && now <= notAfter;
 }
 
 function checkTime(certificate: X509Certificate, now: Date): void {

@@ -39,3 +39,27 @@ export function openKey(pem: Secret, password: Secret, what: string): KeyObject 
     throw new AutocertError('INVALID_CONFIG', `${what} is not a private key in PEM`, { cause });
   }
 }
+
+/** PasswordsToTry to try, in this order. */
+export type PasswordsToTry = readonly [Secret, ...Secret[]];
+
+/** Whether this says of a password that it does not open what it was given for. */
+export const isWrongPassword = (error: unknown) => error instanceof AutocertError && error.code === 'WRONG_PASSWORD';
+
+/**
+ * What `open` gives, or the promise that it gives, for the first password that is not a wrong one.
+ * @throws AutocertError `WRONG_PASSWORD`, of the last password; whatever else `open` throws, at once
+ */
+export function firstThatOpens<T>([password, ...others]: PasswordsToTry, open: (password: Secret) => T): T {
+  const goOn = (error: unknown): T => {
+    const [next, ...more] = others;
+    if (next === undefined || !isWrongPassword(error)) throw error;
+    return firstThatOpens([next, ...more], open);
+  };
+  try {
+    const opened = open(password);
+    return opened instanceof Promise ? (opened.catch(goOn) as T) : opened;
+  } catch (error) {
+    return goOn(error);
+  }
+}

@@ -38,10 +38,17 @@ export interface ValidityPeriod {
   readonly notAfter: Date;
 }
 
-/** Input of {@link createAuthority}. */
-export interface AuthorityOptions extends ValidityPeriod {
+/** Subject of a root or an intermediate. */
+export interface AuthorityName {
   readonly organization: string;
   readonly commonName: string;
+}
+
+/** Input of {@link createAuthority}. */
+export type AuthorityOptions = AuthorityParts & (AuthorityName | { readonly subjectOf: string });
+
+/** What every {@link AuthorityOptions} has beside its name, or the certificate (PEM) whose name it takes. */
+interface AuthorityParts extends ValidityPeriod {
   /** How many CA certificates may follow below this one. */
   readonly pathLength: number;
   /** Its key pair. */
@@ -81,7 +88,10 @@ const JWK_TYPE = 1n;
 
 /** A root or intermediate certificate, PEM. */
 export async function createAuthority(options: AuthorityOptions): Promise<string> {
-  const subject = new Name([{ O: [options.organization] }, { CN: [options.commonName] }]);
+  const subject =
+    'subjectOf' in options
+      ? read(options.subjectOf).subjectName
+      : new Name([{ O: [options.organization] }, { CN: [options.commonName] }]);
   const spki = spkiOf(options.key);
   const extensions: Extension[] = [
     new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -97,6 +107,53 @@ export async function createAuthority(options: AuthorityOptions): Promise<string
     extensions,
     signingKey: options.issuer?.key ?? options.key,
   });
+}
+
+/** Input of {@link createCrossCertificate}. */
+export interface CrossCertificateOptions extends ValidityPeriod {
+  /** The root that is to be trusted by those who trust `issuer` alone, PEM: whose name and key it is. */
+  readonly of: string;
+  /** The root that they trust. */
+  readonly issuer: SigningCertificate;
+  /** How many CA certificates may follow below it. */
+  readonly pathLength: number;
+}
+
+/**
+ * A root's name and key, signed by another root (RFC 4210, §4.4), PEM. Its subject key identifier is that root's own, so
+ * that what the root has issued leads to either.
+ */
+export function createCrossCertificate({
+  of,
+  issuer,
+  pathLength,
+  ...validity
+}: CrossCertificateOptions): Promise<string> {
+  const root = read(of);
+  return certificate({
+    subject: root.subjectName,
+    issuerName: read(issuer.certificatePem).subjectName,
+    spki: new Uint8Array(root.publicKey.rawData),
+    validity,
+    extensions: [
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      new BasicConstraintsExtension(true, pathLength, true),
+      new SubjectKeyIdentifierExtension(keyIdentifierOf(root)),
+      authorityKeyIdentifier(issuer),
+    ],
+    signingKey: issuer.key,
+  });
+}
+
+/** Organization and common name of a root or an intermediate; empty where it has none. */
+export function authorityNameOf(pem: string): AuthorityName {
+  const { subjectName } = read(pem);
+  return { organization: subjectName.getField('O')[0] ?? '', commonName: subjectName.getField('CN')[0] ?? '' };
+}
+
+/** How many CA certificates may follow below this one; `Infinity` where it does not say. */
+export function pathLengthOf(pem: string): number {
+  return read(pem).getExtension(BasicConstraintsExtension)?.pathLength ?? Infinity;
 }
 
 /** A certificate for a server and client, PEM, shaped as step-ca's default template has it. */
@@ -159,13 +216,13 @@ function provisionerExtension({ name, credentialId }: ProvisionerReference): Byt
 
 /** Names the issuer's key as the issuer itself does: an older CA may have computed its identifier in another way. */
 function authorityKeyIdentifier(issuer: SigningCertificate): AuthorityKeyIdentifierExtension {
-  const own = read(issuer.certificatePem).getExtension(
-    OID.subjectKeyIdentifier,
-  ) as SubjectKeyIdentifierExtension | null;
-  if (own === null) {
-    throw new AutocertError('INVALID_CONFIG', 'the CA certificate has no subject key identifier (RFC 5280, 4.2.1.2)');
-  }
-  return new AuthorityKeyIdentifierExtension(own.keyId);
+  return new AuthorityKeyIdentifierExtension(keyIdentifierOf(read(issuer.certificatePem)));
+}
+
+function keyIdentifierOf(authority: X509Certificate): string {
+  const own = authority.getExtension(OID.subjectKeyIdentifier) as SubjectKeyIdentifierExtension | null;
+  if (own !== null) return own.keyId;
+  throw new AutocertError('INVALID_CONFIG', 'the CA certificate has no subject key identifier (RFC 5280, 4.2.1.2)');
 }
 
 interface Parts {

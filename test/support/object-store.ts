@@ -6,14 +6,14 @@ import { apiError } from '../../runtime/kubernetes/wire.ts';
 
 /** An object with a name. */
 interface Named {
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
 }
 
 /** One write that was asked for. */
 export interface Write {
-  readonly method: 'create' | 'apply';
+  readonly method: 'create' | 'apply' | 'update' | 'delete';
   readonly path: string;
-  readonly body: unknown;
+  readonly body?: unknown;
   readonly fieldManager?: string;
 }
 
@@ -29,12 +29,23 @@ export class ObjectStore {
   readonly reviews = new Map<string, (body: unknown) => unknown>();
   /** Called before each write; what it throws is the write's outcome. */
   beforeWrite: (write: Write) => void = () => {};
+  /** Called after each write. */
+  afterWrite: (write: Write) => void = () => {};
+  /** What collections list, by path: `GET` in pages. */
+  readonly lists = new Map<string, readonly unknown[]>();
+  /** The clock that objects are dated by. */
+  now: () => Date = () => new Date();
+  readonly #versions = new Map<string, number>();
+  readonly #createdAt = new Map<string, string>();
 
   async get<T>(path: string): Promise<T> {
     this.#note('GET', path);
     const found = this.objects.get(path);
     if (found === undefined) throw apiError(404, 'NotFound', `${path} not found`);
-    return structuredClone(found) as T;
+    const { metadata = {}, ...rest } = structuredClone(found) as { metadata?: object };
+    const creationTimestamp = this.#createdAt.get(path);
+    const kept = { resourceVersion: this.#version(path), ...(creationTimestamp && { creationTimestamp }) };
+    return { ...rest, metadata: { ...metadata, ...kept } } as T;
   }
 
   async create<T>(collection: string, body: unknown): Promise<T> {
@@ -44,18 +55,73 @@ export class ObjectStore {
     const path = `${collection}/${(body as Named).metadata.name}`;
     this.beforeWrite({ method: 'create', path, body });
     if (this.objects.has(path)) throw apiError(409, 'AlreadyExists', `${path} exists`);
-    this.writes.push({ method: 'create', path, body });
-    this.objects.set(path, structuredClone(body));
+    this.#done({ method: 'create', path, body });
     return body as T;
+  }
+
+  async update<T>(path: string, body: unknown): Promise<T> {
+    this.#note('PUT', path);
+    this.beforeWrite({ method: 'update', path, body });
+    if (!this.objects.has(path)) throw apiError(404, 'NotFound', `${path} not found`);
+    const { name, resourceVersion, ...metadata } = (body as Named).metadata;
+    if (resourceVersion !== undefined && resourceVersion !== this.#version(path)) {
+      throw apiError(409, 'Conflict', `${path} was changed`);
+    }
+    this.#done({ method: 'update', path, body: { ...(body as object), metadata: { name, ...metadata } } });
+    return {
+      ...(body as object),
+      metadata: { ...(body as Named).metadata, resourceVersion: this.#version(path) },
+    } as T;
+  }
+
+  /** `DELETE`, and `GET` of {@link lists}. */
+  async request<T>(
+    method: string,
+    path: string,
+    options: { query?: Readonly<Record<string, string>>; body?: unknown } = {},
+  ): Promise<T> {
+    this.#note(method, path);
+    if (method === 'GET') return this.#page(path, options.query ?? {}) as T;
+    this.beforeWrite({ method: 'delete', path });
+    if (!this.objects.has(path)) throw apiError(404, 'NotFound', `${path} not found`);
+    const { preconditions } = (options.body ?? {}) as { preconditions?: { resourceVersion?: string } };
+    const { resourceVersion } = preconditions ?? {};
+    if (resourceVersion !== undefined && resourceVersion !== this.#version(path)) {
+      throw apiError(409, 'Conflict', `${path} was changed`);
+    }
+    this.#done({ method: 'delete', path });
+    return {} as T;
   }
 
   async apply<T>(path: string, body: unknown, fieldManager: string): Promise<T> {
     this.#note('PATCH', path);
     const write: Write = { method: 'apply', path, body, fieldManager };
     this.beforeWrite(write);
-    this.writes.push(write);
-    this.objects.set(path, structuredClone(body));
+    this.#done(write);
     return body as T;
+  }
+
+  #page(path: string, { limit = 'Infinity', continue: from = '0' }: Readonly<Record<string, string>>): object {
+    const end = Number(from) + Number(limit);
+    const all = this.lists.get(path) ?? [];
+    return {
+      metadata: end < all.length ? { continue: String(end) } : {},
+      items: structuredClone(all.slice(Number(from), end)),
+    };
+  }
+
+  #version(path: string): string {
+    return String(this.#versions.get(path) ?? 1);
+  }
+
+  #done(write: Write): void {
+    const { method, path, body } = write;
+    this.writes.push(write);
+    if (method === 'create') this.#createdAt.set(path, this.now().toISOString());
+    this.#versions.set(path, Number(this.#version(path)) + 1);
+    if (method === 'delete') this.objects.delete(path);
+    else this.objects.set(path, structuredClone(body));
+    this.afterWrite(write);
   }
 
   #note(method: string, path: string): void {

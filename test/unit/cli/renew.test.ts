@@ -17,7 +17,7 @@ class Store extends ObjectStore {
   /** Called before each write. */
   onRequest: (method: string) => void = () => {};
 
-  async request<T>(
+  override async request<T>(
     method: string,
     path: string,
     { body, query }: { body?: unknown; query?: Readonly<Record<string, string>> } = {},

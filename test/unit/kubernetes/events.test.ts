@@ -49,6 +49,12 @@ test('writes a Warning event on the pod, as kubectl describe shows it', () => {
   ]);
 });
 
+test('writes a Normal event where that is what it is', () => {
+  const { events, created } = recorder();
+  events.record(POD, 'CertificateIssued', 'certificate 0A', 'Normal');
+  expect(created).toMatchObject([{ event: { type: 'Normal', reason: 'CertificateIssued' } }]);
+});
+
 test('tells the same event of a pod once in ten minutes, and another at once', () => {
   const { events, created, state } = recorder();
   events.record(POD, 'NotAllowed', 'no');

@@ -1,11 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '../../../runtime/lib/secret.ts';
-import { composeCaConfig, composeConfigFile } from '../../../runtime/pki/config.ts';
 import { initPki } from '../../../runtime/pki/files.ts';
 import { TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
-import { LEAF_TEMPLATE, withAutocertRules } from '../../../runtime/step-ca/provisioner.ts';
+import { withAutocertRules } from '../../../runtime/step-ca/provisioner.ts';
 import { openKey } from '../../../runtime/x509/private-key.ts';
 
 let dir: string;
@@ -93,87 +92,5 @@ describe('a PKI in a folder', () => {
     expect((await TokenSigner.open(admin, pki.caPassword)).issuer).toBe('admin');
     expect((await TokenSigner.open(autocert, pki.autocertPassword)).issuer).toBe('autocert');
     await expect(TokenSigner.open(autocert, pki.caPassword)).rejects.toMatchObject({ code: 'WRONG_PASSWORD' });
-  });
-});
-
-describe("the CA's configuration", () => {
-  const template = { address: ':4443', db: { type: 'mysql', dataSource: '' }, authority: { claims: { x: '1h' } } };
-
-  test('is the template with the provisioners', () => {
-    expect(composeCaConfig(template, [{ name: 'a' }])).toEqual({
-      ...template,
-      authority: { claims: { x: '1h' }, provisioners: [{ name: 'a' }] },
-    });
-  });
-
-  test('keeps provisioners of the template, such as an ACME one', () => {
-    const own = { authority: { provisioners: [{ type: 'ACME', name: 'acme' }] } };
-    expect(composeCaConfig(own, [{ name: 'a' }])).toEqual({
-      authority: { provisioners: [{ type: 'ACME', name: 'acme' }, { name: 'a' }] },
-    });
-  });
-
-  test('is written from files, with the data source from a Secret', () => {
-    const file = (name: string, content: string) => {
-      writeFileSync(join(dir, name), content);
-      return join(dir, name);
-    };
-    const out = join(dir, 'ca.json');
-    composeConfigFile({
-      template: file('template.json', JSON.stringify(template)),
-      provisioners: file('provisioners.json', '[{"name":"a"}]'),
-      dataSourceFile: file('source', 'user:password@tcp(db)/\n'),
-      out,
-    });
-    expect(json(out)).toMatchObject({ db: { type: 'mysql', dataSource: 'user:password@tcp(db)/' } });
-  });
-
-  test('gives the provisioner autocert its rules, also where the PKI was made before there were any', () => {
-    const old = [{ name: 'admin', claims: { maxTLSCertDuration: '48h' } }, { name: 'autocert' }];
-    expect(composeCaConfig({}, old)).toEqual({
-      authority: {
-        provisioners: [
-          old[0],
-          {
-            name: 'autocert',
-            claims: { disableRenewal: true },
-            options: { x509: { template: LEAF_TEMPLATE } },
-          },
-        ],
-      },
-    });
-  });
-
-  test('has no two provisioners of one name', () => {
-    expect(() => composeCaConfig({}, [{ name: 'a' }, { name: 'a' }])).toThrow(
-      expect.objectContaining({
-        code: 'INVALID_CONFIG',
-        message: 'provisioner "a" is there twice: rename that of the template',
-      }),
-    );
-  });
-
-  test.each([
-    [null, [], 'template.json: must be an object, got null'],
-    [{ authority: [] }, [], 'authority: must be an object, got []'],
-    [{ authority: { provisioners: [{}] } }, [], 'authority.provisioners[0].name: must be a text, got nothing'],
-    [{}, {}, 'provisioners.json: must be a list, got {}'],
-    [{}, [{}], '[0].name: must be a text, got nothing'],
-    [{}, [{ name: 'autocert', options: 'none' }], '[0].options: must be an object, got "none"'],
-  ])('made of the files %j and %j is refused: %s', (template, provisioners, message) => {
-    const paths = { template: join(dir, 'template.json'), provisioners: join(dir, 'provisioners.json') };
-    writeFileSync(paths.template, JSON.stringify(template));
-    writeFileSync(paths.provisioners, JSON.stringify(provisioners));
-    expect(() => composeConfigFile({ ...paths, out: join(dir, 'ca.json') })).toThrow(
-      expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringContaining(message) }),
-    );
-  });
-
-  test('made of a file that is missing or no JSON is refused, with its name', () => {
-    const out = join(dir, 'ca.json');
-    const paths = { template: join(dir, 'none'), provisioners: join(dir, 'none'), out };
-    expect(() => composeConfigFile(paths)).toThrow(`cannot read ${paths.template}`);
-    writeFileSync(join(dir, 'none'), 'not json');
-    expect(() => composeConfigFile(paths)).toThrow(`configuration ${paths.template}: `);
   });
 });

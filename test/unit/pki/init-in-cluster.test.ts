@@ -1,242 +1,363 @@
-import { X509Certificate } from 'node:crypto';
+import { PkiFile } from '../../../runtime/contract.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
-import { type InitJobOptions, runInitJob } from '../../../runtime/pki/init-in-cluster.ts';
+import type { PkiObjectKey } from '../../../runtime/pki/cluster-objects.ts';
 import { createPki } from '../../../runtime/pki/pki.ts';
 import { type JwkProvisioner, TokenSigner } from '../../../runtime/step-ca/one-time-token.ts';
-import { verifyChain } from '../../../runtime/x509/certificate.ts';
+import { fingerprintOf, validityOf, verifyChain } from '../../../runtime/x509/certificate.ts';
 import { openKey } from '../../../runtime/x509/private-key.ts';
-import { ObjectStore } from '../../support/object-store.ts';
+import { PkiWorld } from '../../support/pki-world.ts';
 
-const SECRETS = '/api/v1/namespaces/step/secrets';
-const CERTIFICATES = '/api/v1/namespaces/step/configmaps/ca-certs';
-const WEBHOOK = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/autocert';
 const ORDER = ['ca-password', 'autocert-password', 'ca-root-key', 'ca-intermediate-key', 'ca-certs', 'ca-provisioners'];
 
-let store: ObjectStore;
-let logged: string[];
+let world: PkiWorld;
 beforeEach(() => {
-  store = new ObjectStore();
-  logged = [];
+  world = new PkiWorld();
 });
 
-const run = (options: Partial<InitJobOptions> = {}) => {
-  const note = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`);
-  const { signal } = new AbortController();
-  return runInitJob(store, { namespace: 'step', log: { info: note, warn: note, error: note }, signal, ...options });
-};
-
-const secret = (name: string, file: string) => {
-  const { data } = store.objects.get(`${SECRETS}/${name}`) as { data: Record<string, string> };
-  return Buffer.from(data[file] ?? '', 'base64').toString();
-};
-
-const certificates = () => (store.objects.get(CERTIFICATES) as { data: Record<string, string> }).data;
-
-const applyWebhook = (caBundle?: string) =>
-  store.objects.set(WEBHOOK, { webhooks: [{ name: 'autocert.step.sm', clientConfig: caBundle ? { caBundle } : {} }] });
-
-const nameOfPath = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+const written = () => world.store.writes.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
+const warnings = () => world.log.lines.filter(({ level }) => level === 'warn');
 
 async function expectUsablePki(): Promise<void> {
-  const caPassword = new Secret(secret('ca-password', 'password'));
-  const { 'root_ca.crt': root = '', 'intermediate_ca.crt': intermediate = '' } = certificates();
-  openKey(new Secret(secret('ca-root-key', 'root_ca_key')), caPassword, 'root');
-  openKey(new Secret(secret('ca-intermediate-key', 'intermediate_ca_key')), caPassword, 'intermediate');
-  expect(() => verifyChain([intermediate], [root], new Date())).toThrow('is a CA certificate where a leaf is wanted');
-  const provisioners: JwkProvisioner[] = JSON.parse(secret('ca-provisioners', 'provisioners.json'));
+  const { password } = world;
+  if (world.has('rootKey')) openKey(new Secret(world.file('rootKey', PkiFile.rootKey)), password, 'root');
+  verifyChain(await world.issue(1), world.roots, world.now);
+  expect(world.files('certificates')).toEqual({
+    [PkiFile.root]: world.file('intermediateKey', PkiFile.root),
+    [PkiFile.intermediate]: world.file('intermediateKey', PkiFile.intermediate),
+  });
+  const provisioners: JwkProvisioner[] = JSON.parse(world.file('provisioners', PkiFile.provisioners));
+  if (provisioners.length === 0) return;
   const [admin, autocert] = provisioners;
   if (!admin || !autocert) throw new Error('two provisioners are wanted');
-  await TokenSigner.open(admin, caPassword);
-  await TokenSigner.open(autocert, new Secret(secret('autocert-password', 'password')));
+  await TokenSigner.open(admin, password);
+  await TokenSigner.open(autocert, new Secret(world.file('autocertPassword', PkiFile.password)));
+}
+
+/** Nothing is written, and the error says so. */
+async function expectRefusal(code: string, ...words: string[]): Promise<string> {
+  const before = structuredClone(world.store.objects);
+  const error = await world.init().then(
+    () => undefined,
+    (thrown: { code?: string; message: string }) => thrown,
+  );
+  expect(error).toMatchObject({ code });
+  for (const word of words) expect(error?.message).toContain(word);
+  expect(world.store.objects).toEqual(before);
+  return error?.message ?? '';
 }
 
 describe('in an empty namespace', () => {
   test('the whole PKI is made, each object before those that need it', async () => {
-    const report = await run();
-    expect(store.writes.map(({ path }) => nameOfPath(path))).toEqual(ORDER);
-    expect(report).toMatchObject({
-      created: expect.arrayContaining(['configmap/ca-certs']),
-      kept: [],
-      caBundle: 'none',
-    });
+    const report = await world.init();
+    expect(written()).toEqual(ORDER);
+    expect(report).toMatchObject({ created: expect.arrayContaining(['configmap/ca-certs']), kept: [], advice: [] });
     await expectUsablePki();
   });
 
+  test('the root lasts ten years and the intermediate two; each Secret has its certificate and the root', async () => {
+    await world.init('Corp');
+    const years = (pem = '') => (+validityOf(pem).notAfter - +world.now) / (365 * 86_400_000);
+    expect([years(world.roots[0]), years(world.chain[0])]).toEqual([10, 2]);
+    expect(world.file('rootKey', PkiFile.root)).toBe(world.roots[0]);
+    expect(world.file('intermediateKey', PkiFile.root)).toBe(world.roots[0]);
+  });
+
   test('keys are encrypted, and passwords have 32 letters and digits', async () => {
-    await run();
-    expect(secret('ca-root-key', 'root_ca_key')).toContain('BEGIN ENCRYPTED PRIVATE KEY');
-    expect(secret('ca-intermediate-key', 'intermediate_ca_key')).toContain('BEGIN ENCRYPTED PRIVATE KEY');
-    expect(secret('ca-password', 'password')).toMatch(/^[A-Za-z0-9]{32}$/);
-    expect(secret('autocert-password', 'password')).not.toBe(secret('ca-password', 'password'));
+    await world.init();
+    expect(world.file('rootKey', PkiFile.rootKey)).toContain('BEGIN ENCRYPTED PRIVATE KEY');
+    expect(world.file('intermediateKey', PkiFile.intermediateKey)).toContain('BEGIN ENCRYPTED PRIVATE KEY');
+    expect(world.password.reveal()).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(world.file('autocertPassword', PkiFile.password)).not.toBe(world.password.reveal());
   });
 
   test('the fingerprint is logged, and how to read the passwords; the passwords are not', async () => {
-    const { fingerprints } = await run();
-    const log = logged.join('\n');
+    const { fingerprints } = await world.init();
+    const log = JSON.stringify(world.log.lines);
     expect(log).toContain(fingerprints[0]);
     expect(log).toContain('kubectl -n step get secret ca-password');
-    expect(log).not.toContain(secret('ca-password', 'password'));
-    expect(log).not.toContain(secret('autocert-password', 'password'));
+    expect(log).not.toContain(world.password.reveal());
+    expect(log).not.toContain(world.file('autocertPassword', PkiFile.password));
     expect(log).not.toContain('PRIVATE KEY');
   });
 });
 
 describe('run again', () => {
   test('it changes nothing', async () => {
-    await run();
-    const before = structuredClone(store.objects);
-    const report = await run();
-    expect(store.objects).toEqual(before);
-    expect(store.writes).toHaveLength(6);
-    expect(report.created).toEqual([]);
+    await world.init();
+    const before = structuredClone(world.store.objects);
+    const report = await world.init();
+    expect(world.store.objects).toEqual(before);
+    expect(world.store.writes).toHaveLength(6);
+    expect(report).toMatchObject({ created: [], updated: [], renewed: false });
   });
 
   test.each([0, 1, 2, 3, 4, 5])('after it was killed at write %d, it completes the PKI', async (fatal) => {
-    let count = 0;
-    store.beforeWrite = () => {
-      if (count++ === fatal) throw new Error('killed');
-    };
-    await expect(run()).rejects.toThrow('killed');
-    const before = structuredClone(store.objects);
-    store.beforeWrite = () => {};
-    await run();
-    for (const [path, object] of before) expect(store.objects.get(path)).toEqual(object);
+    const goOn = world.failWrite(fatal);
+    await expect(world.init()).rejects.toThrow('killed');
+    goOn();
+    const before = structuredClone(world.store.objects);
+    await world.init();
+    for (const [path, object] of before) expect(world.store.objects.get(path)).toEqual(object);
     await expectUsablePki();
   });
 
-  test('at the same time, both end with the same PKI', async () => {
-    const reports = await Promise.all([run(), run(), run()]);
+  test('at the same time, all end with the same PKI', async () => {
+    const reports = await Promise.all([world.init(), world.init(), world.init()]);
     expect(new Set(reports.map(({ fingerprints }) => fingerprints[0])).size).toBe(1);
-    expect(store.writes).toHaveLength(6);
+    expect(world.store.writes).toHaveLength(6);
     await expectUsablePki();
   });
 
   test("after the root's key was taken out of the cluster, it goes on without", async () => {
-    await run();
-    store.objects.delete(`${SECRETS}/ca-root-key`);
-    await run();
-    expect(store.objects.has(`${SECRETS}/ca-root-key`)).toBe(false);
+    await world.init();
+    world.takeKey('rootKey');
+    await world.init();
+    expect(world.has('rootKey')).toBe(false);
+    expect(world.store.writes).toHaveLength(6);
   });
 });
 
-test('certificates that were lost are made again, of the same keys: what trusts the old root trusts the new one', async () => {
-  await run();
-  const { 'root_ca.crt': old = '' } = certificates();
-  store.objects.delete(CERTIFICATES);
-  await run();
-  const issued = new X509Certificate(certificates()['intermediate_ca.crt'] ?? '');
-  expect(issued.checkIssued(new X509Certificate(old)) && issued.verify(new X509Certificate(old).publicKey)).toBe(true);
-  await expectUsablePki();
+describe('heals, with the same root:', () => {
+  let fingerprint: string;
+  beforeEach(async () => {
+    world = await PkiWorld.ready();
+    fingerprint = fingerprintOf(world.roots[0] ?? '');
+    world.pass(40);
+  });
+  const expectHealed = async () => {
+    const { fingerprints } = await world.init();
+    expect(fingerprints).toEqual([fingerprint]);
+    await expectUsablePki();
+  };
+
+  test.each<[PkiObjectKey]>([['certificates'], ['intermediateKey'], ['provisioners']])(
+    '%s was deleted',
+    async (key) => {
+      world.remove(key);
+      await expectHealed();
+    },
+  );
+
+  test.each<[PkiObjectKey]>([['certificates'], ['intermediateKey']])('%s was emptied', async (key) => {
+    world.put(key, {});
+    await expectHealed();
+  });
+
+  test('both objects with certificates were deleted', async () => {
+    world.remove('certificates');
+    world.remove('intermediateKey');
+    await expectHealed();
+  });
+
+  test("the certificates were deleted, and the root's key is elsewhere", async () => {
+    world.takeKey('rootKey');
+    world.remove('certificates');
+    await expectHealed();
+  });
+
+  test('the certificates were overwritten by those of another PKI', async () => {
+    const { rootPem, intermediatePem } = await createPki('Other');
+    world.put('certificates', { [PkiFile.root]: rootPem, [PkiFile.intermediate]: intermediatePem });
+    expect((await world.init()).updated).toEqual(['configmap/ca-certs']);
+    await expectHealed();
+  });
+
+  test('the PKI is of an older version: the Secrets get their copies', async () => {
+    world.makeOld();
+    expect((await world.init()).updated).toEqual(['secret/ca-intermediate-key', 'secret/ca-root-key']);
+    expect(fingerprintOf(world.file('rootKey', PkiFile.root))).toBe(fingerprint);
+    await expectHealed();
+  });
+
+  test.each([0, 1])('the same, killed at write %d', async (fatal) => {
+    world.makeOld();
+    const goOn = world.failWrite(fatal);
+    await expect(world.init()).rejects.toThrow('killed');
+    goOn();
+    await expectHealed();
+    expect(fingerprintOf(world.file('rootKey', PkiFile.root))).toBe(fingerprint);
+  });
+
+  test('what others have put on an object stays when it is replaced', async () => {
+    const annotations = { 'argocd.argoproj.io/tracking-id': 'x' };
+    const object = world.store.objects.get(world.path('certificates')) as { metadata: object };
+    world.store.objects.set(world.path('certificates'), { ...object, metadata: { ...object.metadata, annotations } });
+    world.put('certificates', {});
+    await world.init();
+    expect(world.store.objects.get(world.path('certificates'))).toMatchObject({ metadata: { annotations } });
+  });
+});
+
+describe('never makes a new root, and says what to restore, when', () => {
+  beforeEach(async () => {
+    world = await PkiWorld.ready();
+    world.pass(1);
+  });
+
+  test.each<[PkiObjectKey, string]>([
+    ['caPassword', 'secret/ca-password is missing in namespace step, but secret/ca-root-key'],
+    [
+      'autocertPassword',
+      'secret/autocert-password is missing in namespace step, but secret/ca-provisioners, made with it, exists',
+    ],
+  ])('%s was deleted', async (key, message) => {
+    world.remove(key);
+    await expectRefusal('INVALID_CONFIG', message, 'autocert pki restore');
+  });
+
+  test("the intermediate's key was lost, and that of the root is elsewhere", async () => {
+    world.takeKey('rootKey');
+    world.remove('intermediateKey');
+    await expectRefusal(
+      'INVALID_CONFIG',
+      'restore secret/ca-intermediate-key from a backup',
+      'autocert pki intermediate --root-key FILE',
+    );
+  });
+
+  test.each([
+    ['in the cluster', () => {}],
+    ['elsewhere', () => void world.takeKey('rootKey')],
+  ])('the certificates of an older version were lost, and the key of the root is %s', async (_where, takeAway) => {
+    world.makeOld();
+    takeAway();
+    world.remove('certificates');
+    await expectRefusal(
+      'INVALID_CONFIG',
+      'the root certificate is lost',
+      'restore configmap/ca-certs',
+      'autocert pki restore',
+    );
+  });
+
+  test.each<[string, readonly PkiObjectKey[]]>([
+    ['passwords and provisioners', ['rootKey', 'intermediateKey', 'certificates']],
+    ["provisioners and the webhook's password", ['rootKey', 'intermediateKey', 'certificates', 'caPassword']],
+    ['passwords', ['rootKey', 'intermediateKey', 'certificates', 'provisioners']],
+  ])('only %s are left', async (_what, lost) => {
+    for (const key of lost) world.remove(key);
+    const message = await expectRefusal('INVALID_CONFIG', 'autocert pki restore');
+    if (lost.includes('provisioners')) expect(message).toContain('to begin anew');
+    else expect(message).not.toContain('delete');
+  });
+
+  test.each([0.9, 1.1])(
+    'a first run was killed after the passwords, %d hours ago: gone on with within the hour only',
+    async (hours) => {
+      world = new PkiWorld();
+      const goOn = world.failWrite(2);
+      await expect(world.init()).rejects.toThrow('killed');
+      goOn();
+      world.pass(hours / 24);
+      if (hours > 1) await expectRefusal('INVALID_CONFIG', 'secret/autocert-password and secret/ca-password');
+      else await world.init().then(expectUsablePki);
+    },
+  );
 });
 
 describe('what does not fit together is said, and left alone:', () => {
-  test.each([
-    ['ca-password', 'secret/ca-password is missing, but secret/ca-intermediate-key'],
-    ['autocert-password', 'secret/autocert-password is missing, but secret/ca-provisioners, made with it, exists'],
-    ['ca-intermediate-key', 'secret/ca-intermediate-key is missing, but configmap/ca-certs, made with it, exists'],
-  ])('%s was deleted', async (name, message) => {
-    await run();
-    store.objects.delete(`${SECRETS}/${name}`);
-    // the root's key needs the password too
-    store.objects.delete(`${SECRETS}/ca-root-key`);
-    const before = structuredClone(store.objects);
-    await expect(run()).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringContaining(message) });
-    expect(store.objects).toEqual(before);
-  });
-
-  test('the certificates were lost, and the key of the root is elsewhere: no other root takes its place', async () => {
-    await run();
-    store.objects.delete(CERTIFICATES);
-    store.objects.delete(`${SECRETS}/ca-root-key`);
-    const before = structuredClone(store.objects);
-    await expect(run()).rejects.toMatchObject({
-      code: 'INVALID_CONFIG',
-      message: expect.stringContaining(
-        'configmap/ca-certs is missing, and so is secret/ca-root-key, by which it could be made again',
-      ),
-    });
-    expect(store.objects).toEqual(before);
+  beforeEach(async () => {
+    await world.init();
   });
 
   test('a password was changed', async () => {
-    await run();
-    store.objects.set(`${SECRETS}/ca-password`, { data: { password: Buffer.from('other').toString('base64') } });
-    await expect(run()).rejects.toMatchObject({
-      code: 'WRONG_PASSWORD',
-      message: 'the password does not open secret/ca-intermediate-key',
-    });
+    world.put('caPassword', { password: 'other' });
+    await expectRefusal('WRONG_PASSWORD', 'the password does not open secret/ca-intermediate-key');
   });
 
   test("the provisioner's password was changed", async () => {
-    await run();
-    store.objects.set(`${SECRETS}/autocert-password`, { data: { password: Buffer.from('other').toString('base64') } });
-    await expect(run()).rejects.toMatchObject({
-      code: 'INVALID_CONFIG',
-      message: expect.stringContaining('secret/autocert-password and secret/ca-provisioners do not belong together'),
-    });
+    world.put('autocertPassword', { password: 'other' });
+    await expectRefusal('INVALID_CONFIG', 'secret/autocert-password and secret/ca-provisioners do not belong together');
   });
 
-  test('the certificates are of another PKI', async () => {
-    await run();
+  test('the certificates beside the intermediate key are of another PKI', async () => {
     const { rootPem, intermediatePem } = await createPki('Other');
-    store.objects.set(CERTIFICATES, { data: { 'root_ca.crt': rootPem, 'intermediate_ca.crt': intermediatePem } });
-    await expect(run()).rejects.toMatchObject({
-      code: 'INVALID_CONFIG',
-      message: expect.stringContaining('the key is not that of the intermediate certificate'),
-    });
+    const files = {
+      ...world.files('intermediateKey'),
+      [PkiFile.root]: rootPem,
+      [PkiFile.intermediate]: intermediatePem,
+    };
+    world.put('intermediateKey', files);
+    await expectRefusal('INVALID_CONFIG', 'the key is not that of the intermediate certificate');
   });
 
-  test('an object has lost a file', async () => {
-    await run();
-    store.objects.set(`${SECRETS}/ca-password`, { data: {} });
-    await expect(run()).rejects.toMatchObject({
-      code: 'INVALID_CONFIG',
-      message: expect.stringContaining('secret/ca-password in namespace step has no password'),
-    });
+  test('a password is empty', async () => {
+    world.put('caPassword', {});
+    await expectRefusal('INVALID_CONFIG', 'secret/ca-password in namespace step has no password');
   });
 });
 
-describe("the webhook's caBundle", () => {
-  const rootBase64 = () => Buffer.from(certificates()['root_ca.crt'] ?? '').toString('base64');
+test('keys under the password that is about to replace the other are opened too', async () => {
+  await world.init();
+  world.put('caPassword', { [PkiFile.password]: 'about to go', [PkiFile.nextPassword]: world.password.reveal() });
+  expect(await world.init()).toMatchObject({ created: [], updated: [] });
+});
 
-  test('becomes the root, by server-side apply of this field alone', async () => {
-    applyWebhook();
-    const { caBundle } = await run({ webhook: 'autocert' });
-    expect(caBundle).toBe('set');
-    expect(store.writes.at(-1)).toMatchObject({
-      method: 'apply',
-      path: WEBHOOK,
-      fieldManager: 'autocert-init',
-      body: { webhooks: [{ name: 'autocert.step.sm', clientConfig: { caBundle: rootBase64() } }] },
-    });
+describe('the intermediate', () => {
+  beforeEach(async () => {
+    world = await PkiWorld.ready();
   });
 
-  test('is not written again when it is current', async () => {
-    await run();
-    applyWebhook(rootBase64());
-    expect(await run({ webhook: 'autocert' })).toMatchObject({ caBundle: 'current' });
-    expect(store.writes).toHaveLength(6);
+  test('is renewed, with a new key, when less than half of its life is left', async () => {
+    const [before] = world.chain;
+    world.pass(364);
+    expect(await world.init()).toMatchObject({ renewed: false });
+    expect(world.chain[0]).toBe(before);
+    world.pass(2);
+    const old = await world.issue(90);
+    expect(await world.init()).toMatchObject({ renewed: true, advice: [] });
+    expect(written()).toEqual(['ca-intermediate-key', 'ca-certs']);
+    expect(+validityOf(world.chain[0] ?? '').notAfter - +world.now).toBe(2 * 365 * 86_400_000);
+    await expectUsablePki();
+    verifyChain(old, world.roots, world.now);
   });
 
-  test('is set when the webhook is applied after the Job', async () => {
-    const running = run({ webhook: 'autocert', pollMs: 1 });
-    while (!logged.some((line) => line.startsWith('waiting for the webhook'))) await new Promise(setImmediate);
-    applyWebhook();
-    expect(await running).toMatchObject({ caBundle: 'set' });
-  });
-
-  test('is asked for again by a failure when the webhook is never applied', async () => {
-    await expect(run({ webhook: 'autocert', webhookWaitMs: 5, pollMs: 1 })).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: expect.stringContaining('MutatingWebhookConfiguration autocert is not there'),
-    });
+  test('written to the Secret and not to the ConfigMap by a run that was killed is published by the next', async () => {
+    world.pass(400);
+    const goOn = world.failWrite(1);
+    await expect(world.init()).rejects.toThrow('killed');
+    goOn();
+    expect(world.file('certificates', PkiFile.intermediate)).not.toBe(world.chain.join(''));
+    expect(await world.init()).toMatchObject({ renewed: false, updated: ['configmap/ca-certs'] });
     await expectUsablePki();
   });
 
-  test("is not put into somebody else's webhook", async () => {
-    store.objects.set(WEBHOOK, { webhooks: [{ name: 'other.example' }] });
-    await expect(run({ webhook: 'autocert' })).rejects.toMatchObject({
-      message: 'MutatingWebhookConfiguration autocert has no webhook named autocert.step.sm',
-    });
+  test('is renewed once by two runs at a time', async () => {
+    world.pass(400);
+    const reports = await Promise.all([world.init(), world.init()]);
+    expect(reports.filter(({ renewed }) => renewed)).toHaveLength(1);
+    expect(world.store.writes).toHaveLength(2);
+    await expectUsablePki();
+  });
+
+  test("is warned of, with the command and the day, when the root's key is elsewhere", async () => {
+    world.takeKey('rootKey');
+    world.pass(366);
+    expect(await world.init()).toMatchObject({ renewed: false });
+    expect(warnings()).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining('renew it by 2027-10-02'),
+        fields: expect.objectContaining({ command: 'autocert pki intermediate --root-key FILE' }),
+      }),
+    ]);
+  });
+
+  test('lasts no longer than its root, and is not renewed over and over for that', async () => {
+    let renewals = 0;
+    for (let day = 0; day < 3645; day += 5) {
+      world.pass(5);
+      if ((await world.init()).renewed) renewals += 1;
+    }
+    expect(renewals).toBe(8);
+    expect(validityOf(world.chain[0] ?? '').notAfter).toEqual(validityOf(world.roots[0] ?? '').notAfter);
+  });
+
+  test('has a root that is to be replaced: the rotation is named when less than two years are left', async () => {
+    world.pass(8 * 365 - 2);
+    await world.init();
+    expect(warnings()).toEqual([]);
+    world.pass(3);
+    await world.init();
+    expect(warnings().map(({ fields }) => fields.command)).toEqual(['autocert pki rotate announce']);
   });
 });

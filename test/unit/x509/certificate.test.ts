@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
 import {
@@ -110,5 +110,42 @@ describe('verifyChain', () => {
     expect(failing([issue('f.example', { issuer: oldRoot }).certificatePem], [oldRoot.certificatePem])).toMatch(
       /"CN=Old Root" expired/,
     );
+  });
+
+  describe('with a cross certificate behind the intermediate', () => {
+    const next = issue('Next Root', { ca: true });
+    const cross = issue('Next Root', { ca: true, issuer: root, publicKey: createPublicKey(next.privateKey) });
+    const below = issue('Next Intermediate', { ca: true, issuer: next });
+    const crossed = [issue('g.example', { issuer: below }).certificatePem, below.certificatePem, cross.certificatePem];
+
+    test('accepts the old root, the new root, and both', () => {
+      const [one, other] = [root.certificatePem, next.certificatePem];
+      for (const anchors of [[one], [other], [one, other]]) expect(failing(crossed, anchors)).toBeUndefined();
+    });
+
+    test('accepts the new root also when the old one has expired, and names it when it is alone', () => {
+      const notAfter = new Date(now.getTime() - 1_000);
+      const old = issue('Old Root', { ca: true, notAfter });
+      const late = issue('Next Root', { ca: true, issuer: old, publicKey: createPublicKey(next.privateKey) });
+      const pems = [...crossed.slice(0, 2), late.certificatePem];
+      expect(failing(pems, [old.certificatePem, next.certificatePem])).toBeUndefined();
+      expect(failing(pems, [old.certificatePem])).toMatch(/"CN=Old Root" expired/);
+    });
+
+    test('does not look at what follows a certificate that an anchor has issued, but for that it is one', () => {
+      const stranger = issue('Stranger', { ca: true }).certificatePem;
+      expect(failing([...chain, stranger])).toBeUndefined();
+      expect(failing([...chain, 'no certificate'])).toMatch(/certificate 3 of the chain is not a PEM certificate/);
+    });
+
+    test('refuses a cross certificate by a root that nobody pinned', () => {
+      expect(failing(crossed, [issue('Other', { ca: true }).certificatePem])).toMatch(
+        /"CN=Next Root" was issued by none/,
+      );
+    });
+
+    test('looks at ten certificates at most', () => {
+      expect(failing(Array.from({ length: 11 }, () => leaf.certificatePem))).toMatch(/11 certificates, and at most 10/);
+    });
   });
 });

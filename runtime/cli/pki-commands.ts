@@ -1,0 +1,44 @@
+/**
+ * `autocert pki …`: the commands and their help.
+ * @module
+ */
+import type { Command } from 'commander';
+import { inNamespace, withRootKey } from './pki-options.ts';
+import { addSecretCommands } from './pki-secrets.ts';
+
+/** Adds `pki` with what there is below it. */
+export function addPki(program: Command): void {
+  const pki = program.command('pki').description("the CA's keys and certificates in a cluster: made, kept, replaced");
+  inNamespace(pki.command('init'))
+    .description('make what is missing of the PKI, and renew the intermediate: what the Job and the CronJob run')
+    .option('--ca-name <name>', 'organization and first word of the common names', 'Autocert')
+    .action(async (options) => (await import('./pki.ts')).initInCluster(options));
+  inNamespace(pki.command('status'))
+    .description('show roots, intermediate, rotations, pods that do not know the newest root, and what is to be done')
+    .option('--json', 'a JSON object, for programs', false)
+    .option('--check', 'exit with 1 when somebody has to do something', false)
+    .action(async (options) => (await import('./pki.ts')).status(options));
+  withRootKey(inNamespace(pki.command('intermediate')))
+    .description('replace the intermediate, with a new key, when less than half of its life is left')
+    .option('--force', 'replace it also when more is left', false)
+    .action(async (options) => (await import('./pki.ts')).intermediate(options));
+  addRotation(pki);
+  addSecretCommands(pki);
+}
+
+function addRotation(pki: Command): void {
+  const rotate = pki.command('rotate').description('replace the root: announce, switch, retire (docs/pki.md)');
+  withRootKey(inNamespace(rotate.command('announce')))
+    .description("make a new root, signed by the old one, and have both trusted; --root-key: the old root's")
+    .action(async (options) => (await import('./pki.ts')).rotate('announce', options));
+  withRootKey(inNamespace(rotate.command('switch')))
+    .description("have the CA sign under the new root; --root-key: the new root's")
+    .action(async (options) => (await import('./pki.ts')).rotate('switch', options));
+  inNamespace(rotate.command('retire'))
+    .description('trust the old root no more; refuses while a pod or a certificate needs it')
+    .option('--force', 'retire it all the same', false)
+    .action(async (options) => (await import('./pki.ts')).rotate('retire', options));
+  inNamespace(rotate.command('abort'))
+    .description('give up an announced root; before the switch only')
+    .action(async (options) => (await import('./pki.ts')).rotate('abort', options));
+}

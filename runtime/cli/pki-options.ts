@@ -1,0 +1,14 @@
+/**
+ * Options that several commands of `autocert pki` have.
+ * @module
+ */
+import type { Command } from 'commander';
+
+/** `--namespace`. */
+export const inNamespace = (command: Command) => command.option('--namespace <name>', 'namespace of the CA', 'step');
+
+/** `--root-key` and its password. */
+export const withRootKey = (command: Command) =>
+  command
+    .option('--root-key <file>', 'key of the root, PEM; absent: the key in the cluster')
+    .option('--root-key-password-file <file>', "its password; absent: that of the CA's keys in the cluster");

@@ -1,0 +1,71 @@
+/**
+ * The intermediate's renewal: by itself where the root's key is in the cluster, else by `autocert pki intermediate`.
+ * @module
+ */
+import { PkiFile } from '../contract.ts';
+import { validityOf } from '../x509/certificate.ts';
+import { renewalDateOf } from './authorities.ts';
+import type { ClusterObjects } from './cluster-objects.ts';
+import { type ClusterPki, loadPki, signerOf, withoutRaces } from './cluster-pki.ts';
+import { newIntermediate, putIntermediate } from './intermediate.ts';
+import { caPasswordsOf, type RootKeyFile, requireSigner } from './root-key.ts';
+import { day, title } from './words.ts';
+
+/** Options of {@link renewIntermediate}. */
+export interface RenewIntermediateOptions {
+  /** Absent: the key in the cluster. */
+  readonly rootKey?: RootKeyFile;
+  /** Also when it is not due. */
+  readonly force?: boolean;
+  readonly now: Date;
+}
+
+/** Whether the intermediate is to be renewed: less than half of its life is left, and a new one would last longer. */
+export function isDue({ chain, signingRoot }: ClusterPki, now: Date): boolean {
+  const due = renewalDateOf(chain[0], signingRoot);
+  return due !== undefined && now >= due;
+}
+
+/** Renews it when it is due and the root's key is in the cluster; whether it did. */
+export async function renewIfDue(objects: ClusterObjects, now: Date): Promise<boolean> {
+  const pki = await loadPki(objects);
+  if (!isDue(pki, now)) return false;
+  const passwords = caPasswordsOf(objects, pki.stored);
+  const signer = signerOf(objects, pki.stored, pki.signingRoot, passwords);
+  if (signer === undefined) return false;
+  const { roots, chain, stored } = pki;
+  const options = { signer, roots, others: chain.slice(1), password: passwords[0], now };
+  await putIntermediate(objects, stored, await newIntermediate(options));
+  return true;
+}
+
+/** `autocert pki intermediate`; the text for whoever asked. */
+export function renewIntermediate(
+  objects: ClusterObjects,
+  { rootKey, force = false, now }: RenewIntermediateOptions,
+): Promise<string> {
+  return withoutRaces(async () => {
+    const pki = await loadPki(objects);
+    const { stored, roots, chain, signingRoot } = pki;
+    const isLost = stored.get('intermediateKey')?.files[PkiFile.intermediateKey] === undefined;
+    if (!force && !isLost && !isDue(pki, now)) return notDue(pki);
+    const signer = requireSigner(objects, pki, signingRoot, rootKey);
+    const [password] = caPasswordsOf(objects, stored);
+    const files = await newIntermediate({ signer, roots, others: chain.slice(1), password, now });
+    await putIntermediate(objects, stored, files);
+    const until = validityOf(files[PkiFile.intermediate] ?? '').notAfter;
+    return `A new intermediate, with a new key, is in ${objects.nameOf('intermediateKey')}; it is valid until ${day(until)}.
+The CA takes it into use by itself. Certificates of the old one stay valid and are renewed as always.
+`;
+  });
+}
+
+function notDue({ chain, signingRoot }: ClusterPki): string {
+  const due = renewalDateOf(chain[0], signingRoot);
+  const until = day(validityOf(chain[0]).notAfter);
+  const text =
+    due === undefined
+      ? `it lasts as long as its root ${title(signingRoot)} allows, until ${until}. Replace the root: autocert pki rotate announce`
+      : `it is valid until ${until}, and to be renewed from ${day(due)} on`;
+  return `The intermediate was left alone: ${text}.\nTo have a new one now all the same: --force\n`;
+}
