@@ -3,38 +3,33 @@
  * RBAC allows.
  * @module
  */
-import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
+import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
+import { DOMAIN, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
 import type { KubernetesApi, WatchEventType } from '../kubernetes/client.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import type { ElectionPorts, Lease } from '../kubernetes/leader-election.ts';
+import { pages } from '../kubernetes/pages.ts';
 import type { PodCertificateRequest, RequestStatus } from './pod-certificate-request.ts';
 import type { ClusterTrustBundle } from './trust-bundle.ts';
 
 const CERTIFICATES = '/apis/certificates.k8s.io/v1';
 const FIELD_MANAGER = 'autocert-signer';
 const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` } as const;
-const PAGE_SIZE = 500;
 /** The server ends each watch after so long, so that one whose connection died unnoticed is replaced. */
 const WATCH_SECONDS = 240;
-
-interface RequestPage {
-  readonly items: readonly PodCertificateRequest[];
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-}
 
 /** Gives every request of our signer, whatever its state, page by page; resolves with the version to watch from. */
 export async function listRequests(
   api: KubernetesApi,
   onPage: (items: readonly PodCertificateRequest[]) => void,
 ): Promise<string> {
-  let token: string | undefined;
-  for (;;) {
-    const query = { ...OURS, limit: String(PAGE_SIZE), ...(token && { continue: token }) };
-    const page = await api.request<RequestPage>('GET', `${CERTIFICATES}/podcertificaterequests`, { query });
-    onPage(page.items);
-    token = page.metadata.continue;
-    if (!token) return page.metadata.resourceVersion;
+  let version = '';
+  const path = `${CERTIFICATES}/podcertificaterequests`;
+  for await (const { items, metadata } of pages<PodCertificateRequest>(api, path, { query: OURS })) {
+    onPage(items ?? []);
+    version = metadata?.resourceVersion ?? '';
   }
+  return version;
 }
 
 /** Watches requests of our signer from `resourceVersion` on. */
@@ -68,6 +63,32 @@ export async function writeStatus(
 /** Creates or mends the trust bundle. */
 export async function applyTrustBundle(api: KubernetesApi, bundle: ClusterTrustBundle): Promise<void> {
   await api.apply(`${CERTIFICATES}/clustertrustbundles/${segment(TRUST_BUNDLE_NAME)}`, bundle, FIELD_MANAGER);
+}
+
+/** The configuration by which the API server asks the webhook; `undefined`: there is none. */
+export function readWebhookConfiguration(
+  api: KubernetesApi,
+  name: string,
+): Promise<V1MutatingWebhookConfiguration | undefined> {
+  return ifFound(api.get<V1MutatingWebhookConfiguration>(webhookConfigurationPath(name)));
+}
+
+/**
+ * Writes `caBundle` (base64) and nothing else: whoever applies the manifests owns the other fields, so that the two never
+ * undo each other's work.
+ */
+export async function applyCaBundle(api: KubernetesApi, name: string, caBundle: string): Promise<void> {
+  const body = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name },
+    webhooks: [{ name: DOMAIN, clientConfig: { caBundle } }],
+  };
+  await api.apply(webhookConfigurationPath(name), body, FIELD_MANAGER);
+}
+
+function webhookConfigurationPath(name: string): string {
+  return `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${segment(name)}`;
 }
 
 /** The Lease of the election. */

@@ -13,6 +13,7 @@ const SIGNER: Shape = {
   lease: object({ namespace: text, name: text }),
   port,
   renewAt: optional(share),
+  webhookConfiguration: optional(text),
 };
 
 /** @throws AutocertError `INVALID_CONFIG` with every fault. */

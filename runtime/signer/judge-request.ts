@@ -12,7 +12,7 @@ import { type Circumstances, judge, type Refusal as PodRefusal } from '../policy
 import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
 import type { Order as CaOrder } from '../step-ca/issuer.ts';
 import type { KeyRequest } from '../x509/certificate-request.ts';
-import { csrOf, type PodCertificateRequest } from './pod-certificate-request.ts';
+import { claimOf, csrOf, type PodCertificateRequest } from './pod-certificate-request.ts';
 
 /** What the CA is asked for. */
 export interface Order extends CaOrder {
@@ -41,13 +41,12 @@ export function readRequest(request: PodCertificateRequest): KeyRequest | Refusa
 
 /** The judgement. `backdateMs`: how far the CA dates certificates back; to the API it counts as lifetime. */
 export function judgeRequest(
-  { metadata, spec }: PodCertificateRequest,
+  pending: PodCertificateRequest,
   request: KeyRequest,
   circumstances: Circumstances & { readonly backdateMs: number },
 ): Order | Refusal {
-  const { namespace } = metadata;
-  const { podName, podUID, serviceAccountName, nodeName } = spec;
-  const judgement = judge({ namespace, podName, podUID, serviceAccountName, nodeName }, circumstances);
+  const { podName, maxExpirationSeconds = DEFAULT_MAX_SECONDS } = pending.spec;
+  const judgement = judge(claimOf(pending), circumstances);
   if (judgement.kind === 'refused' && judgement.final) return judgement;
   if (!mountsOurs(circumstances.pod)) {
     return refuse('NotInjected', `pod ${podName} has no podCertificate volume of the signer ${SIGNER_NAME}`);
@@ -56,7 +55,7 @@ export function judgeRequest(
   const { commonName, sans } = judgement.spec;
   const { policy, backdateMs } = circumstances;
   // A maximum, while the pod's wish is a wish.
-  const mostMs = (spec.maxExpirationSeconds ?? DEFAULT_MAX_SECONDS) * 1000 - backdateMs;
+  const mostMs = maxExpirationSeconds * 1000 - backdateMs;
   const lifetimeMs = Math.min(judgement.lifetimeMs, mostMs);
   const leastMs = leastLifetime(policy, backdateMs);
   if (lifetimeMs < leastMs) return tooShort(lifetimeMs, leastMs, backdateMs);

@@ -14,6 +14,8 @@ import type {
   V1ObjectMeta,
 } from '@kubernetes/client-node';
 import type { AsJson } from '../kubernetes/as-json.ts';
+import type { Claim } from '../policy/judgement.ts';
+import type { Issuance } from '../step-ca/audit.ts';
 import { type KeyRequest, readKeyRequest } from '../x509/certificate-request.ts';
 
 /** The API's bounds; see `k8s.io/kubernetes/pkg/apis/certificates/validation`. */
@@ -49,16 +51,22 @@ export type RequestStatus = AsJson<V1beta1PodCertificateRequestStatus> & {
 export type Condition = AsJson<V1Condition> & { readonly type: 'Issued' | 'Denied' | 'Failed' };
 
 /** The request has its certificate. */
-export interface Issued {
+export interface Issued extends Issuance {
   readonly kind: 'issued';
-  readonly names: readonly string[];
-  readonly serial: string;
-  readonly notAfter: Date;
+  readonly notBefore: Date;
+  /** When kubelet is to renew. */
+  readonly refreshAt: Date;
 }
 
 /** Whether the request still waits for an answer. */
 export function isPending(request: PodCertificateRequest): boolean {
   return !request.status?.conditions?.length;
+}
+
+/** Which pod kubelet asks for. */
+export function claimOf({ metadata, spec }: PodCertificateRequest): Claim {
+  const { podName, podUID, serviceAccountName, nodeName } = spec;
+  return { namespace: metadata.namespace, podName, podUID, serviceAccountName, nodeName };
 }
 
 /** Kubelet's CSR, its signature checked. Throws `INVALID_INPUT`. */

@@ -12,6 +12,7 @@ import type { PodReference } from '../kubernetes/events.ts';
 import { AutocertError, type ErrorCode, messageOf } from '../lib/errors.ts';
 import type { Circumstances } from '../policy/judgement.ts';
 import { BACKDATE_MS, POD_CERTIFICATE } from '../policy/lifetimes.ts';
+import type { Purpose } from '../step-ca/certificate-metrics.ts';
 import type { IssuedCertificate, Issuer } from '../step-ca/issuer.ts';
 import { DEFAULT_MAX_SECONDS, judgeRequest, type Order, type Refusal, readRequest } from './judge-request.ts';
 import {
@@ -113,12 +114,13 @@ export class Reconciler {
     const judgement = judgeRequest(request, key, circumstances);
     if (judgement.kind === 'order') {
       if (work.refused?.type === 'Denied') work.refused = undefined;
-      return this.#issue(work, judgement);
+      // Kubelet starts no container of a pod whose volumes are not there yet.
+      return this.#issue(work, judgement, pod?.status?.phase === 'Pending' ? 'starting' : 'renewal');
     }
     return judgement.final ? this.#conclude(work, 'Denied', judgement) : this.#refuse(work, 'Denied', judgement);
   }
 
-  async #issue(work: Work, order: Order): Promise<Result> {
+  async #issue(work: Work, order: Order, purpose: Purpose): Promise<Result> {
     const ports = this.#ports;
     const issued = await ports.issue(order).catch((error: unknown) => {
       if (error instanceof AutocertError && error.code === 'CA_REJECTED') return messageOf(error);
@@ -131,7 +133,7 @@ export class Reconciler {
       if (work.signatures === 1) return { kind: 'again', message };
       return this.#refuse(work, 'Failed', { reason: 'LifetimeDoesNotFit', message }, MISFIT_PAUSE_MS);
     }
-    return this.#keep(work, order, issued);
+    return this.#keep(work, order, issued, purpose);
   }
 
   /**
@@ -150,22 +152,25 @@ export class Reconciler {
   }
 
   /** Writes the certificate. It is kept until that is done: a refused write signs no other. */
-  async #keep(work: Work, order: Order, issued: IssuedCertificate): Promise<Result> {
+  async #keep(work: Work, order: Order, issued: IssuedCertificate, purpose: Purpose): Promise<Result> {
     const { now, monotonic, random, policy } = this.#ports;
     const { validity, serial } = issued;
     const at = now();
     const agedMs = at.getTime() - validity.notBefore.getTime();
     const leftMs = ApiLimit.notBeforeToleranceMs - TOLERANCE_LEFT_MS - agedMs;
     const { commonName, sans } = order;
+    const renewal = refreshAt(validity, windowOf(policy().renewAt), random());
     work.kept = {
-      status: issuedStatus(issued, at, refreshAt(validity, windowOf(policy().renewAt), random())),
+      status: issuedStatus(issued, at, renewal),
       csr: work.request.spec.stubPKCS10Request,
       goodUntil: monotonic() + Math.max(LEAST_KEPT_MS, leftMs),
       result: {
         kind: 'issued',
         names: [...new Set([...(commonName === undefined ? [] : [commonName]), ...sans])],
         serial,
-        notAfter: validity.notAfter,
+        ...validity,
+        refreshAt: renewal,
+        purpose,
       },
     };
     return this.#write(work, work.kept.status, work.kept.result);

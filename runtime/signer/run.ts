@@ -1,8 +1,5 @@
 /**
- * The signer program: `autocert signer --config …`.
- *
- * On a cluster without pod certificates it does nothing but look for them now and then, so that one manifest fits every
- * cluster and an upgraded one needs no new rollout.
+ * The signer program: `autocert signer --config …`. One replica is elected, on every cluster, and does the leader's duties.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -11,23 +8,29 @@ import type { SignerConfig } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { hasPodCertificates, namespaceLabels, readPod } from '../kubernetes/cluster-state.ts';
 import { PodEvents } from '../kubernetes/events.ts';
-import { leadWhenElected } from '../kubernetes/leader-election.ts';
+import { type ElectionPorts, leadWhenElected } from '../kubernetes/leader-election.ts';
 import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
+import { serveHealth } from '../lib/health-server.ts';
 import type { Log } from '../lib/log.ts';
 import { type Repetition, repeat, sleep } from '../lib/loops.ts';
+import { createMetrics, type Metrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
 import { caOpener, Issuer } from '../step-ca/issuer.ts';
+import { caBundleKeeper } from './ca-bundle.ts';
 import * as cluster from './cluster.ts';
 import { readSignerConfig } from './config.ts';
-import { serveHealth } from './health-server.ts';
+import type { Duty } from './duty.ts';
 import { lead } from './leader.ts';
 import { type SignerMetrics, signerMetrics } from './metrics.ts';
+import { Observation } from './observation.ts';
+import type { Work } from './pod-certificate-request.ts';
 import { Reconciler } from './reconciler.ts';
 import { trustBundlePublisher } from './trust-bundle.ts';
 
 const COMPONENT = 'autocert-signer';
-const LOOK_AGAIN_MS = 30_000;
+/** A webhook configuration that was applied anew works again after this long; sooner while there are no roots yet. */
+const CA_BUNDLE_MS = { usual: 10_000, withoutRoots: 1_000 } as const;
 const monotonic = () => performance.now();
 
 type Config = FollowedFile<SignerConfig>;
@@ -47,17 +50,17 @@ export async function signUntil(
   log: Log,
   followMs = FOLLOW_FILES_MS,
 ): Promise<void> {
-  const metrics = signerMetrics();
-  const issuer = new Issuer({ open: caOpener(() => config.current), now: () => new Date(), monotonic });
+  const registry = createMetrics({ process: true });
+  const metrics = signerMetrics(registry);
+  const issuer = new Issuer({ open: caOpener(() => config.current, log), now: () => new Date(), monotonic });
   let notReady: string | undefined = 'waiting for the API server';
   const server = await serveHealth(config.current.port, { notReady: () => notReady, metrics });
   log.info({ port: server.port }, 'listening');
   const followed = followConfig(config, issuer, { everyMs: followMs, log, signal: stop });
   try {
-    await podCertificates(api, log, stop, () => {
+    await elected(stop, { config, issuer, api, log, metrics, registry }, () => {
       notReady = undefined;
     });
-    if (!stop.aborted) await elected(stop, config, issuer, api, log, metrics);
     await followed;
   } finally {
     await server.close();
@@ -77,37 +80,62 @@ async function followConfig(config: Config, issuer: Issuer, repetition: Repetiti
   await repeat(refresh, repetition);
 }
 
-/** Resolves when the API server has pod certificates, or `stop` aborts. Without them the signer is ready, and idle. */
-async function podCertificates(api: KubernetesApi, log: Log, stop: AbortSignal, ready: () => void): Promise<void> {
-  const found = new AbortController();
-  let said = false;
-  const look = async () => {
-    if (await hasPodCertificates(api)) return found.abort();
-    if (!said) log.info({}, 'idle: this API server has no certificates.k8s.io/v1 pod certificates (Kubernetes 1.37)');
-    said = true;
-  };
-  await repeat(look, {
-    what: 'the API server cannot be asked for pod certificates',
-    everyMs: LOOK_AGAIN_MS,
-    onOutcome: (problem) => {
-      if (problem === undefined) ready();
-    },
-    log,
-    signal: AbortSignal.any([stop, found.signal]),
-  });
+interface Parts {
+  readonly config: Config;
+  readonly issuer: Issuer;
+  readonly api: KubernetesApi;
+  readonly log: Log;
+  readonly metrics: SignerMetrics;
+  readonly registry: Metrics;
 }
 
-async function elected(
-  stop: AbortSignal,
-  config: Config,
-  issuer: Issuer,
-  api: KubernetesApi,
-  log: Log,
-  metrics: SignerMetrics,
-): Promise<void> {
+/** Stands for election, and leads when elected, until `stop` aborts. `ready`: the API server has answered. */
+async function elected(stop: AbortSignal, parts: Parts, ready: () => void): Promise<void> {
+  const { config, issuer, api, log, metrics } = parts;
   const now = () => new Date();
+  const observation = new Observation({ ...parts, policy: () => config.current, component: COMPONENT, now, monotonic });
+  const reconciler = reconcilerOf(parts, now);
+  const ports = {
+    isPossible: () => hasPodCertificates(api),
+    reconcile: async (work: Work) => observation.seen(work, await reconciler.reconcile(work)),
+    requests: {
+      list: cluster.listRequests.bind(undefined, api),
+      watch: cluster.watchRequests.bind(undefined, api),
+    },
+    issuer,
+    publish: trustBundlePublisher((bundle) => cluster.applyTrustBundle(api, bundle), log),
+    duties: [...dutiesOf(parts, now), observation.duty],
+    sleep,
+    now,
+    monotonic,
+    metrics,
+    log,
+  };
+  const { lease } = config.current;
+  // The host's name alone would let a restarted container take its predecessor's office for its own.
+  const options = { ...lease, identity: `${hostname()}_${randomUUID().slice(0, 8)}` };
+  const calls = announced(cluster.leaseCalls(api, lease), ready);
+  const election = { ...calls, now: monotonic, wallClock: now, sleep, log };
+  await leadWhenElected(options, election, (signal) => lead(ports, observation.during(signal)), stop);
+}
+
+/** What the leader does besides native delivery. */
+function dutiesOf({ config, issuer, api, log, metrics }: Parts, now: () => Date): readonly Duty[] {
+  const caBundle = caBundleKeeper({
+    configuration: () => config.current.webhookConfiguration,
+    anchors: () => issuer.anchors,
+    read: (name) => cluster.readWebhookConfiguration(api, name),
+    apply: (name, bundle) => cluster.applyCaBundle(api, name, bundle),
+    onLook: (isCurrent) => metrics.caBundle(isCurrent, now()),
+    log,
+  });
+  const caBundleMs = () => (issuer.anchors.length === 0 ? CA_BUNDLE_MS.withoutRoots : CA_BUNDLE_MS.usual);
+  return [{ what: 'caBundle of the webhook is not kept', everyMs: caBundleMs, run: caBundle }];
+}
+
+function reconcilerOf({ config, issuer, api, log }: Parts, now: () => Date): Reconciler {
   const events = new PodEvents({ api, component: COMPONENT, log });
-  const reconciler = new Reconciler({
+  return new Reconciler({
     policy: () => config.current,
     readPod: (namespace, name) => readPod(api, namespace, name),
     namespaceEnabled: namespaceLabels(api, monotonic),
@@ -118,23 +146,19 @@ async function elected(
     monotonic,
     random: Math.random,
   });
-  const ports = {
-    reconcile: (work: Parameters<Reconciler['reconcile']>[0]) => reconciler.reconcile(work),
-    requests: {
-      list: cluster.listRequests.bind(undefined, api),
-      watch: cluster.watchRequests.bind(undefined, api),
+}
+
+/** The calls of the election, the first answer to which is told: a replica that does not lead is ready, too. */
+function announced(
+  { read, ...calls }: Pick<ElectionPorts, 'read' | 'create' | 'update'>,
+  answered: () => void,
+): Pick<ElectionPorts, 'read' | 'create' | 'update'> {
+  return {
+    ...calls,
+    read: async (signal) => {
+      const lease = await read(signal);
+      answered();
+      return lease;
     },
-    issuer,
-    publish: trustBundlePublisher((bundle) => cluster.applyTrustBundle(api, bundle), log),
-    sleep,
-    now,
-    monotonic,
-    metrics,
-    log,
   };
-  const { lease } = config.current;
-  // The host's name alone would let a restarted container take its predecessor's office for its own.
-  const options = { ...lease, identity: `${hostname()}_${randomUUID().slice(0, 8)}` };
-  const election = { ...cluster.leaseCalls(api, lease), now: monotonic, wallClock: now, sleep, log };
-  await leadWhenElected(options, election, (signal) => lead(ports, signal), stop);
 }

@@ -13,16 +13,23 @@ import { fingerprintOf } from '../x509/certificate.ts';
 /** The object as it is applied. The type of v1beta1 has all that v1 has. */
 export type ClusterTrustBundle = Pick<V1beta1ClusterTrustBundle, 'apiVersion' | 'kind' | 'metadata' | 'spec'>;
 
-/** The same roots in any order give the same object. Throws `UNAVAILABLE` when there is no root in `roots`. */
-export function trustBundleOf(roots: readonly string[]): ClusterTrustBundle {
+/** The same roots in any order give the same text. Throws `UNAVAILABLE` when there is no root in `roots`. */
+export function bundleOf(roots: readonly string[]): string {
   const unique = new Map(roots.filter(isAuthority).map((pem) => [fingerprintOf(pem), `${pem.trim()}\n`]));
   if (unique.size === 0) throw new AutocertError('UNAVAILABLE', 'no root certificate is known');
-  const sorted = [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, pem]) => pem);
+  return [...unique]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, pem]) => pem)
+    .join('');
+}
+
+/** The object with {@link bundleOf} `roots`. */
+export function trustBundleOf(roots: readonly string[]): ClusterTrustBundle {
   return {
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'ClusterTrustBundle',
     metadata: { name: TRUST_BUNDLE_NAME },
-    spec: { signerName: SIGNER_NAME, trustBundle: sorted.join('') },
+    spec: { signerName: SIGNER_NAME, trustBundle: bundleOf(roots) },
   };
 }
 

@@ -2,7 +2,13 @@
  * What makes the settings of a CA right ones.
  * @module
  */
-import { httpsUrl, type Shape, text } from '../lib/validator.ts';
+import { httpsUrl, optional, type Shape, text } from '../lib/validator.ts';
 
 /** Settings of a `CaConfig`. */
-export const CA: Shape = { caUrl: httpsUrl, rootFile: text, provisioner: text, provisionerPasswordFile: text };
+export const CA: Shape = {
+  caUrl: httpsUrl,
+  rootFile: text,
+  provisioner: text,
+  provisionerPasswordFile: text,
+  provisionerNextPasswordFile: optional(text),
+};

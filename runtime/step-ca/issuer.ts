@@ -7,8 +7,10 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { CaConfig } from '../contract.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { clamp } from '../lib/loops.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
@@ -75,6 +77,9 @@ export class Issuer {
   #session: Promise<CaSession> | undefined;
   #anchors: readonly string[] = [];
   #openedAt = Number.NEGATIVE_INFINITY;
+  #isStale = false;
+  /** What the last session signed tokens with. */
+  #tokens: CaSession['tokens'] | undefined;
   #announced: readonly string[] = [];
   #roots: readonly string[] = [];
   #outage: Outage | undefined;
@@ -156,23 +161,35 @@ export class Issuer {
     }
   }
 
-  /** After a refusal that a stale key or root would explain: files and CA are read again before the next order. */
+  /**
+   * After a refusal that a stale key or root would explain: files and CA are read again before the next order or probe,
+   * but not within five seconds of the last time.
+   */
   invalidate(): void {
-    if (this.#ports.monotonic() - this.#openedAt > REOPEN_AFTER_MS) this.#forget();
+    this.#isStale = true;
   }
 
   /** A session from the files as they are now: the one at hand, with its connections, unless it differs. */
   async #reopened(): Promise<CaSession> {
     const old = await this.#session?.catch(() => undefined);
     const fresh = await this.#ports.open(this.#announced);
+    this.#isStale = false;
     if (old && old.tokens === fresh.tokens && old.ca.url === fresh.ca.url && sameRoots(old.ca.roots, fresh.ca.roots)) {
       fresh.ca.close();
       return old;
     }
     this.#openedAt = this.#ports.monotonic();
     this.#session = Promise.resolve(fresh);
-    this.#anchors = fresh.ca.roots;
+    this.#use(fresh);
     return fresh;
+  }
+
+  #use({ ca, tokens }: CaSession): void {
+    this.#anchors = ca.roots;
+    if (tokens === this.#tokens) return;
+    // Failures with another key say nothing of this one.
+    this.#tokens = tokens;
+    this.#held = { until: Number.NEGATIVE_INFINITY, ms: 0 };
   }
 
   /** The CA is there. Whether it signs, the next order finds out. */
@@ -188,11 +205,6 @@ export class Issuer {
     this.#held = { until: now + ms, ms };
   }
 
-  /** What is under way on the old session ends by itself, as do its idle connections. */
-  #forget(): void {
-    this.#session = undefined;
-  }
-
   #failed(error: unknown): unknown {
     const known = error instanceof AutocertError ? error : undefined;
     const tokenRefused = known?.code === 'CA_REJECTED' && known.status === TOKEN_REFUSED;
@@ -204,14 +216,17 @@ export class Issuer {
   }
 
   async #current(): Promise<CaSession> {
+    // What is under way on the old session ends by itself, as do its idle connections.
+    if (this.#isStale && this.#ports.monotonic() - this.#openedAt > REOPEN_AFTER_MS) this.#session = undefined;
     if (!this.#session) {
+      this.#isStale = false;
       this.#openedAt = this.#ports.monotonic();
       this.#session = this.#ports.open(this.#announced);
     }
     const session = this.#session;
     try {
       const opened = await session;
-      this.#anchors = opened.ca.roots;
+      this.#use(opened);
       return opened;
     } catch (error) {
       if (this.#session === session) this.#session = undefined;
@@ -257,17 +272,22 @@ async function signed({ ca, tokens }: CaSession, order: Order, now: Date): Promi
 }
 
 /** What opens sessions from the files of `config`; the key is opened again only when it is another. */
-export function caOpener(config: () => CaConfig): IssuerPorts['open'] {
-  const key = new ProvisionerKey();
+export function caOpener(config: () => CaConfig, log?: Log): IssuerPorts['open'] {
+  const key = new ProvisionerKey(log);
   return async (announced) => {
-    const { rootFile, caUrl, provisioner, provisionerPasswordFile } = config();
+    const { rootFile, caUrl, provisioner, provisionerPasswordFile, provisionerNextPasswordFile } = config();
     const pinned = splitPem(readTextFile(rootFile));
     if (pinned.length === 0) throw new AutocertError('INVALID_CONFIG', `${rootFile} holds no PEM certificate`);
     const ca = new CaClient({ url: caUrl, roots: unique([...pinned, ...announced]), connections: CONNECTIONS });
-    const password = new Secret(readTextFile(provisionerPasswordFile).trimEnd());
-    return { ca, tokens: await key.refresh(ca, provisioner, password) };
+    const passwords: [Secret, ...Secret[]] = [passwordIn(provisionerPasswordFile)];
+    if (provisionerNextPasswordFile !== undefined && existsSync(provisionerNextPasswordFile)) {
+      passwords.push(passwordIn(provisionerNextPasswordFile));
+    }
+    return { ca, tokens: await key.refresh(ca, provisioner, passwords) };
   };
 }
+
+const passwordIn = (file: string) => new Secret(readTextFile(file).trimEnd());
 
 function sameRoots(some: readonly string[], others: readonly string[]): boolean {
   const ids = (roots: readonly string[]) => [...new Set(roots.map(fingerprintOf))].sort().join();

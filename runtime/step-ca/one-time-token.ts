@@ -1,13 +1,11 @@
 /**
  * One-time tokens: the JWTs that a JWK provisioner of step-ca accepts instead of a password, and the keys that sign them.
- * The one file that imports `jose`.
+ * With `password-jwe.ts` all that imports `jose`.
  * @module
  */
 import { createHash, type JsonWebKey, randomBytes } from 'node:crypto';
 import {
-  CompactEncrypt,
   calculateJwkThumbprint,
-  compactDecrypt,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -19,6 +17,7 @@ import {
 } from 'jose';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
+import { decryptWithPassword, encryptWithPassword, type PasswordAlgorithm } from './password-jwe.ts';
 import type { ConfiguredProvisioner } from './provisioner.ts';
 
 /** A JWK provisioner as step-ca's configuration and its `/provisioners` have it. */
@@ -61,15 +60,15 @@ export interface MintOptions {
   readonly now?: Date;
 }
 
-/** PBKDF2 rounds of new keys, as current step-ca has it: the encrypted key is public, the password may be a person's. */
-const PBES2_ROUNDS = 600_000;
-/** A foreign key with more rounds than this is refused: opening it would occupy a processor for seconds. */
-const MAX_PBES2_ROUNDS = 1_000_000;
 /** Clocks may differ by so much, in seconds: step-ca's own tolerance. */
 const LEEWAY_SECONDS = 60;
 const MAX_TOKEN_LENGTH = 16_384;
 const DEFAULT_LIFETIME_SECONDS = 300;
-const PASSWORD_ALGORITHMS = ['PBES2-HS256+A128KW', 'PBES2-HS384+A192KW', 'PBES2-HS512+A256KW'];
+const PASSWORD_ALGORITHMS: readonly PasswordAlgorithm[] = [
+  'PBES2-HS256+A128KW',
+  'PBES2-HS384+A192KW',
+  'PBES2-HS512+A256KW',
+];
 const ALGORITHM_OF_CURVE: Readonly<Record<string, string>> = {
   'P-256': 'ES256',
   'P-384': 'ES384',
@@ -138,11 +137,20 @@ export async function createProvisioner(name: string, password: Secret): Promise
   const { kty, crv, x, y, d } = await exportJWK(privateKey);
   const kid = await thumbprint({ kty, crv, x, y } as JsonWebKey);
   const key = { use: 'sig', kty: 'EC', kid, crv: 'P-256', alg: 'ES256', x, y };
-  const encryptedKey = await new CompactEncrypt(new TextEncoder().encode(JSON.stringify({ ...key, d })))
-    .setProtectedHeader({ alg: 'PBES2-HS256+A128KW', enc: 'A256GCM', cty: 'jwk+json' })
-    .setKeyManagementParameters({ p2c: PBES2_ROUNDS })
-    .encrypt(new TextEncoder().encode(password.reveal()));
+  const encryptedKey = await encryptJwk({ ...key, d } as JsonWebKey, password);
   return { type: 'JWK', name, key: key as JwkProvisioner['key'], encryptedKey };
+}
+
+/**
+ * The same provisioner, its private key under another password.
+ * @throws AutocertError `WRONG_PASSWORD` when `password` does not open it
+ */
+export async function withNewPassword<P extends JwkProvisioner>(
+  provisioner: P,
+  password: Secret,
+  next: Secret,
+): Promise<P> {
+  return { ...provisioner, encryptedKey: await encryptJwk(await decryptKey(provisioner, password), next) };
 }
 
 /**
@@ -216,6 +224,9 @@ const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice
 
 const thumbprint = (jwk: JsonWebKey) => calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]);
 
+const encryptJwk = (jwk: JsonWebKey, password: Secret) =>
+  encryptWithPassword(JSON.stringify(jwk), password, { alg: 'PBES2-HS256+A128KW', cty: 'jwk+json' });
+
 async function decryptKey(provisioner: JwkProvisioner, password: Secret): Promise<JsonWebKey> {
   const name = JSON.stringify(provisioner.name);
   if (!provisioner.encryptedKey) {
@@ -224,20 +235,15 @@ async function decryptKey(provisioner: JwkProvisioner, password: Secret): Promis
       `provisioner ${name} has no encryptedKey: its private key is kept elsewhere; use a provisioner that has one`,
     );
   }
-  const key = new TextEncoder().encode(password.reveal());
-  const { plaintext } = await compactDecrypt(provisioner.encryptedKey, key, {
-    keyManagementAlgorithms: PASSWORD_ALGORITHMS,
-    maxPBES2Count: MAX_PBES2_ROUNDS,
-  }).catch((error: unknown) => {
-    if (error instanceof errors.JWEDecryptionFailed) {
-      throw new AutocertError('WRONG_PASSWORD', `the password does not open the key of provisioner ${name}`);
-    }
-    throw new AutocertError('INVALID_CONFIG', `encryptedKey of provisioner ${name} is not a key under a password`, {
-      cause: error,
-    });
+  const text = await decryptWithPassword(provisioner.encryptedKey, password, PASSWORD_ALGORITHMS).catch((cause) => {
+    const problem = `encryptedKey of provisioner ${name} is not a key under a password`;
+    throw new AutocertError('INVALID_CONFIG', problem, { cause });
   });
+  if (text === undefined) {
+    throw new AutocertError('WRONG_PASSWORD', `the password does not open the key of provisioner ${name}`);
+  }
   try {
-    return JSON.parse(new TextDecoder().decode(plaintext));
+    return JSON.parse(text);
   } catch {
     throw new AutocertError('INVALID_CONFIG', `encryptedKey of provisioner ${name} does not contain a JSON Web Key`);
   }

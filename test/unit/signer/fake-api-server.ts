@@ -19,7 +19,11 @@ export class FakeApiServer {
   /** Calls as `VERB resource`, each once: what RBAC has to allow. */
   readonly calls = new Set<string>();
   readonly bundles: unknown[] = [];
+  /** The one MutatingWebhookConfiguration. */
+  webhookConfiguration: { webhooks: { name: string; clientConfig: { caBundle?: string } }[] } | undefined;
   podCertificates = true;
+  /** Whether it answers 503 to everything. */
+  failing = false;
   readonly #requests = new Map<string, Stored>();
   readonly #watches = new Set<ServerResponse>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -71,6 +75,7 @@ export class FakeApiServer {
     };
     const call = (verb: string, resource: string) => this.calls.add(`${verb} ${resource}`);
     const missing = () => send(404, { reason: 'NotFound', message: `${url.pathname} not found` });
+    if (this.failing) return send(503, { message: 'etcd is away' });
     if (url.pathname === '/apis/certificates.k8s.io/v1') {
       return this.podCertificates
         ? send(200, { resources: [{ name: 'podcertificaterequests' }, { name: 'clustertrustbundles' }] })
@@ -101,6 +106,12 @@ export class FakeApiServer {
       this.bundles.push(body);
       return send(200, body);
     }
+    if (parts.includes('mutatingwebhookconfigurations')) {
+      call(verbOf(request), 'mutatingwebhookconfigurations');
+      if (!this.webhookConfiguration) return missing();
+      if (request.method === 'PATCH') this.webhookConfiguration = body as typeof this.webhookConfiguration;
+      return send(200, this.webhookConfiguration);
+    }
     if (parts.includes('leases')) {
       call(verbOf(request), 'leases');
       if (request.method === 'GET') return this.#lease ? send(200, this.#lease) : missing();
@@ -111,6 +122,15 @@ export class FakeApiServer {
       this.#version += 1;
       this.#lease = { ...written, metadata: { ...written.metadata, resourceVersion: String(this.#version) } };
       return send(200, this.#lease);
+    }
+    if (url.pathname === '/api/v1/namespaces') {
+      call('list', 'namespaces');
+      return send(200, { items: this.labelled ? [{ metadata: { name: 'shop' } }] : [], metadata: {} });
+    }
+    if (name === 'pods') {
+      call('list', 'pods');
+      const items = [...this.pods].map(([name, { metadata }]) => ({ metadata: { name, ...metadata } }));
+      return send(200, { items, metadata: {} });
     }
     if (parts.includes('pods')) {
       call(verbOf(request), 'pods');

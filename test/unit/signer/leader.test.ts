@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { sleep } from '../../../runtime/lib/loops.ts';
 import { Secret } from '../../../runtime/lib/secret.ts';
+import type { Duty } from '../../../runtime/signer/duty.ts';
 import { lead } from '../../../runtime/signer/leader.ts';
 import type { ListWatchPorts } from '../../../runtime/signer/list-watch.ts';
 import { signerMetrics } from '../../../runtime/signer/metrics.ts';
@@ -23,18 +24,32 @@ afterEach(() => {
 });
 
 const DOWN = new AutocertError('UNAVAILABLE', 'connection refused');
+const ISSUED: Result = {
+  kind: 'issued',
+  names: [],
+  serial: '',
+  notBefore: NOON,
+  notAfter: NOON,
+  refreshAt: NOON,
+  purpose: 'starting',
+};
 const settle = (ms = 0) => jest.advanceTimersByTimeAsync(ms);
 
 /** A leader with a real issuer before a CA that the test takes away. Its requests are issued as soon as they are begun. */
 async function leading({
   down = false,
+  native = true,
+  duties = [],
   reconciled = () => undefined,
 }: {
   down?: boolean;
+  native?: boolean;
+  duties?: readonly Duty[];
   reconciled?: (work: Work) => Result | undefined;
 } = {}) {
   const state = {
     down,
+    native,
     announced: [pinned],
     federated: [] as string[],
     applyFails: false,
@@ -92,7 +107,7 @@ async function leading({
             ({ message }: Error) => ({ kind: 'unavailable', message }),
           );
         }
-        return reconciled(work) ?? { kind: 'issued', names: [], serial: '', notAfter: NOON };
+        return reconciled(work) ?? ISSUED;
       },
       requests: {
         list: async (onPage) => {
@@ -105,6 +120,8 @@ async function leading({
         },
       },
       issuer,
+      isPossible: async () => state.native,
+      duties,
       publish: async (roots) => {
         if (state.applyFails) throw DOWN;
         seen.bundles.push(roots);
@@ -227,8 +244,10 @@ describe('the trust bundle', () => {
     leader.state.announced = [];
     await settle(5 * MINUTE);
     expect(leader.seen.bundles).toEqual([[pinned]]);
-    expect(leader.messages()).toContain('trust bundle not published');
-    expect(await leader.metrics.render()).toContain('autocert_signer_trust_bundle_published 0');
+    expect(leader.messages()).toContain("the CA's roots are not read, or not published");
+    expect(await leader.metrics.render()).toContain(
+      `autocert_trust_bundle_published_timestamp_seconds ${NOON.getTime() / 1000}\n`,
+    );
     await leader.stop();
   });
 
@@ -243,8 +262,45 @@ describe('the trust bundle', () => {
     leader.state.applyFails = false;
     await settle(15 * SECOND);
     expect(leader.seen.bundles.at(-1)).toEqual([pinned, announced]);
-    expect(await leader.metrics.render()).toContain('autocert_signer_trust_bundle_published 1');
+    expect(await leader.metrics.render()).toMatch(/^autocert_trust_bundle_published_timestamp_seconds [1-9]/m);
     await leader.stop();
+  });
+});
+
+describe('native delivery', () => {
+  test('begins by itself when the cluster has been upgraded: the roots are published, requests are answered', async () => {
+    const leader = await leading({ native: false });
+    await settle(10 * MINUTE);
+    expect(leader.seen.bundles).toEqual([]);
+    expect(await leader.metrics.render()).not.toMatch(/^autocert_trust_bundle_published_timestamp_seconds /m);
+    leader.state.native = true;
+    leader.state.lists = [[requestOf()]];
+    await settle(30 * SECOND);
+    expect(leader.seen.bundles).toEqual([[pinned]]);
+    expect(leader.seen.begun).toHaveLength(1);
+    expect(await leader.metrics.render()).toMatch(/^autocert_trust_bundle_published_timestamp_seconds [1-9]/m);
+    await leader.stop();
+  });
+});
+
+describe('the other duties', () => {
+  test('are done on a cluster without pod certificates as well, and again soon after a failure, until the leader goes', async () => {
+    let runs = 0;
+    const duty: Duty = {
+      what: 'not done',
+      everyMs: 10 * SECOND,
+      run: async () => {
+        runs += 1;
+        if (runs === 2) throw DOWN;
+      },
+    };
+    const leader = await leading({ native: false, duties: [duty] });
+    await settle(31 * SECOND);
+    expect(leader.messages()).toContain('not done');
+    expect(runs).toBe(5);
+    await leader.stop();
+    await settle(MINUTE);
+    expect(runs).toBe(5);
   });
 });
 

@@ -84,6 +84,8 @@ async function until<T>(look: () => T | undefined | Promise<T | undefined>): Pro
   }
 }
 
+const emptyConfiguration = () => ({ webhooks: [{ name: 'autocert.step.sm', clientConfig: {} }] });
+const caBundle = () => server.webhookConfiguration?.webhooks[0]?.clientConfig.caBundle;
 const answered = (name: string) => until(() => server.status(name));
 
 test("a request gets the pod's certificate, which leads to the root in the trust bundle", async () => {
@@ -155,6 +157,49 @@ test('answers what was there before it started, and nothing twice', async () => 
   expect((await get('/metrics')).text).toContain('autocert_signer_attempts_total{result="issued"} 50');
 });
 
+test('writes an audit line for each certificate, and counts it; an Event only where that is asked for', async () => {
+  const signer = startSigner();
+  server.add(requestOf(), { ...podOf(), status: { phase: 'Pending' } });
+  await answered('req-request-1');
+  const line = await until(() => signer.lines.find(({ message }) => message === 'certificate issued'));
+  expect(line.fields).toEqual({
+    result: 'issued',
+    namespace: 'shop',
+    pod: 'cart',
+    podUid: 'pod-1',
+    serviceAccount: 'default',
+    names: ['cart.shop.svc'],
+    serial: expect.stringMatching(/^[0-9A-F]+$/),
+    notAfter: expect.stringMatching(/Z$/),
+    delivery: 'native',
+    purpose: 'starting',
+    ms: expect.any(Number),
+    request: 'req-request-1',
+  });
+  expect(server.events).toEqual([]);
+  signer.configure({ issuanceEvents: true });
+  await until(() => signer.lines.some(({ message }) => message.includes('configuration')));
+  server.add(requestOf({}, 'request-2'), { ...podOf(), status: { phase: 'Running' } });
+  expect(await until(() => server.events[0])).toMatchObject({ type: 'Normal', reason: 'CertificateIssued' });
+  const { text } = await signer.get('/metrics');
+  expect(text).toContain('autocert_certificates_issued_total{delivery="native",purpose="starting"} 1\n');
+  expect(text).toContain('autocert_certificates_issued_total{delivery="native",purpose="renewal"} 1\n');
+  expect(text).toContain('autocert_certificates_known{delivery="native"} 1\n');
+  expect(text).toMatch(/^autocert_certificate_not_after_timestamp_seconds\{kind="intermediate",.*\} \d{10}$/m);
+  expect(text).toMatch(/^autocert_certificate_not_after_timestamp_seconds\{kind="root",.*\} \d{10}$/m);
+});
+
+test('counts the pods of labelled namespaces that were started without injection', async () => {
+  server.pods.set('left', {
+    metadata: { namespace: 'shop', uid: 'left', annotations: { 'autocert.step.sm/name': 'a.shop.svc' } },
+  });
+  const { get, lines } = startSigner();
+  await until(async () => (await get('/metrics')).text.includes('autocert_pods_not_injected 1\n'));
+  expect(lines.find(({ message }) => message.includes('without injection'))?.fields).toMatchObject({
+    pods: ['shop/left'],
+  });
+});
+
 test('waits for a CA that restarts, and does not hold it against the pod', async () => {
   const { lines } = startSigner();
   server.add(requestOf(), podOf());
@@ -167,11 +212,12 @@ test('waits for a CA that restarts, and does not hold it against the pod', async
 });
 
 test('asks the API server for what its RBAC allows, and nothing else', async () => {
-  const signer = startSigner();
+  server.webhookConfiguration = emptyConfiguration();
+  const signer = startSigner({ webhookConfiguration: 'autocert' });
   server.add(requestOf(), podOf());
   server.add(requestOf({ podName: 'other' }, 'request-2'), podOf({}));
   await answered('req-request-1');
-  await until(() => server.bundles.length > 0 && server.events.length > 0);
+  await until(() => server.bundles.length > 0 && server.events.length > 0 && caBundle());
   // It releases its lease.
   signer.stop();
   await signer.ended;
@@ -179,10 +225,14 @@ test('asks the API server for what its RBAC allows, and nothing else', async () 
     'create events',
     'create leases',
     'get leases',
+    'get mutatingwebhookconfigurations',
     'get namespaces',
     'get pods',
+    'list namespaces',
     'list podcertificaterequests',
+    'list pods',
     'patch clustertrustbundles',
+    'patch mutatingwebhookconfigurations',
     'update leases',
     'update podcertificaterequests/status',
     'watch podcertificaterequests',
@@ -203,12 +253,21 @@ test('hands over to the next replica when it is told to stop', async () => {
   await until(() => second.lines.some(({ message }) => message === 'certificate issued'));
 });
 
-test('is ready and idle on a cluster without pod certificates', async () => {
+test('on a cluster without pod certificates it leads all the same, and keeps the caBundle', async () => {
   server.podCertificates = false;
-  const { get, lines } = startSigner();
-  await until(() => lines.some(({ message }) => message.startsWith('idle')));
+  server.webhookConfiguration = emptyConfiguration();
+  const { get, lines } = startSigner({ webhookConfiguration: 'autocert' });
+  await until(() => lines.some(({ message }) => message.startsWith('no native delivery')));
+  expect(Buffer.from(await until(caBundle), 'base64').toString()).toBe(ca.pki.rootPem);
   expect(await get('/readyz')).toEqual({ status: 200, text: 'ok\n' });
   expect((await get('/healthz')).status).toBe(200);
   expect((await get('/nothing')).status).toBe(404);
-  expect(server.leader).toBeUndefined();
+  await until(async () => (await get('/metrics')).text.includes('autocert_signer_ca_bundle_current 1'));
+});
+
+test('before the API server has answered it is not ready', async () => {
+  server.failing = true;
+  const { get, lines } = startSigner();
+  await until(() => lines.some(({ message }) => message === 'cannot read or write the lease'));
+  expect(await get('/readyz')).toEqual({ status: 503, text: 'waiting for the API server\n' });
 });

@@ -1,0 +1,39 @@
+/**
+ * The lists that the census of pods is made from: metadata only, page by page.
+ * @module
+ */
+import { NAMESPACE_LABEL } from '../contract.ts';
+import type { KubernetesApi } from '../kubernetes/client.ts';
+import { pages } from '../kubernetes/pages.ts';
+import type { ListedPod } from './pod-census.ts';
+
+/** The API server leaves out `spec` and `status`; one that cannot answers with whole objects. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
+/** Pods that have ended need no certificate. */
+const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
+
+/** Names of the namespaces with our label. */
+export async function enabledNamespaces(api: Pick<KubernetesApi, 'request'>): Promise<readonly string[]> {
+  const names: string[] = [];
+  const labelSelector = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
+  const options = { query: { labelSelector }, accept: METADATA_ONLY };
+  for await (const { items } of pages<{ readonly metadata: { readonly name: string } }>(
+    api,
+    '/api/v1/namespaces',
+    options,
+  )) {
+    names.push(...(items ?? []).map(({ metadata }) => metadata.name));
+  }
+  return names;
+}
+
+/** Gives the pods of a namespace that have not ended. */
+export async function podsOf(
+  api: Pick<KubernetesApi, 'request'>,
+  namespace: string,
+  onPage: (pods: readonly ListedPod[]) => void,
+): Promise<void> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
+  const options = { query: { fieldSelector: NOT_ENDED }, accept: METADATA_ONLY };
+  for await (const { items } of pages<ListedPod>(api, path, options)) onPage(items ?? []);
+}
