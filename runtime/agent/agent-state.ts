@@ -18,12 +18,14 @@ export interface AgentState {
 
 const FILE = '..agent';
 
+/** All of the memory: whole numbers. */
+const REMEMBERED: readonly (keyof Memory)[] = ['delayMs', 'retryAt', 'askFailures', 'failingSince', 'reportAt'];
+
 /** The state that the worker before left; a new one where there is none, or none that makes sense. */
 export function readState(dir: string): AgentState {
   try {
-    const { delayMs, retryAt, askFailures, problem } = readFields(join(dir, FILE));
-    const memory = { delayMs: numberOf(delayMs), retryAt: numberOf(retryAt), askFailures: numberOf(askFailures) };
-    return { memory, problem };
+    const { problem, ...fields } = readFields(join(dir, FILE));
+    return { memory: Object.fromEntries(REMEMBERED.map((name) => [name, numberOf(fields[name])])), problem };
   } catch {
     return { memory: {} };
   }
@@ -35,12 +37,12 @@ export function readState(dir: string): AgentState {
  * @returns whether it could be written; if not, the file of before is gone where that was possible
  */
 export function writeState(dir: string, sleepMs: number, { memory, problem }: AgentState): boolean {
-  const { delayMs, retryAt, askFailures } = memory;
   // Never sooner than the endpoint wants.
-  const seconds = (retryAt === undefined ? Math.round : Math.ceil)(sleepMs / 1000);
+  const seconds = (memory.retryAt === undefined ? Math.round : Math.ceil)(sleepMs / 1000);
   const sleep = clamp(seconds, 1, 600);
   const whole = (value: number | undefined) => value && Math.ceil(value);
-  const fields = { sleep, problem, delayMs: whole(delayMs), retryAt: whole(retryAt), askFailures };
+  const remembered = Object.fromEntries(REMEMBERED.map((name) => [name, whole(memory[name])]));
+  const fields = { sleep, problem, ...remembered };
   const temporary = join(dir, `..new-${FILE}`);
   try {
     writeFileSync(temporary, formatFields(fields));

@@ -7,13 +7,14 @@ import {
   CertificatePath,
   type CertificateRequestBody,
   type ErrorAnswer,
+  type FailureReport,
   type RenewalInfo,
 } from '../contract.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
 import { type HttpsAnswer, httpsJson } from '../lib/https.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
-import { asText, type Check, isRecord, object, optional, text, wanted } from '../lib/validator.ts';
+import { asText, type Check, isRecord, object, optional, text, time, wanted } from '../lib/validator.ts';
 import { canonicalPem, splitPem } from '../x509/certificate.ts';
 import type { AgentSettings } from './settings.ts';
 
@@ -72,6 +73,19 @@ export async function fetchRenewalInfo(transport: Transport, namespace: string):
   return body as RenewalInfo;
 }
 
+/** Tells the endpoint that attempts fail. One of an older version knows no reports, and need not be told again soon. */
+export async function sendReport(transport: Transport, attestation: Secret, report: FailureReport): Promise<void> {
+  const { autocertUrl, ...rest } = transport;
+  const answer = await httpsJson({
+    ...rest,
+    url: `${autocertUrl}${CertificatePath.report}`,
+    method: 'POST',
+    headers: { authorization: `Bearer ${attestation.reveal()}` },
+    json: report,
+  });
+  if (answer.status !== 204 && answer.status !== 404) accepted(answer);
+}
+
 /** Reads the answer to a certificate request. @throws AutocertError `UNTRUSTED` */
 export function readCertificateAnswer(body: unknown): CertificateAnswer {
   checked('the certificate', object({ certificate: text, renewal: renewalInfo }), body);
@@ -108,10 +122,6 @@ const certificates = asText('certificates in PEM', (pem) => {
   const found = splitPem(pem);
   if (found.length === 0) throw wanted('certificates in PEM', pem);
   for (const each of found) canonicalPem(each, 'a root');
-});
-
-const time = asText('a time (RFC 3339)', (value) => {
-  if (Number.isNaN(Date.parse(value))) throw wanted('a time (RFC 3339)', value);
 });
 
 const renewalInfo = object({

@@ -28,6 +28,10 @@ export interface Memory {
   readonly retryAt?: number | undefined;
   /** How often in a row renewal information could not be had. */
   readonly askFailures?: number | undefined;
+  /** Since when every attempt has failed, milliseconds since 1970; absent: the last one did not. */
+  readonly failingSince?: number | undefined;
+  /** When the endpoint may be told again that attempts fail, milliseconds since 1970. */
+  readonly reportAt?: number | undefined;
 }
 
 /** An attempt to obtain a certificate that failed. */
@@ -64,7 +68,16 @@ export type Step =
       readonly memory: Memory;
       /** Why this is a pause after a failure. */
       readonly problem?: unknown;
+      /** It has lasted: the endpoint is to be told of it, before sleeping. */
+      readonly report?: Plight;
     };
+
+/** What is worth telling of a failure that lasts. */
+export interface Plight {
+  readonly since: Date;
+  /** The certificate in hand is past the end of its renewal window by more than a tenth of its lifetime. */
+  readonly late: boolean;
+}
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -82,6 +95,12 @@ const USUAL_ASK_AGAIN = 4 * MINUTE;
 const UNTOLD: Pick<RenewalInfo, 'suggestedWindow' | 'replace'> = { suggestedWindow: USUAL_WINDOW };
 /** What a peer may ask for is bounded by an hour (`lib/https.ts`), and a tenth is added: more is a clock set back. */
 const LONGEST_RETRY = 1.1 * HOUR;
+
+/** An outage that is over within this time is nobody's business. */
+const REPORTED_AFTER = HOUR;
+/** Reports are this far apart; one that was not taken is tried again after the shorter time. */
+const REPORT_EVERY = HOUR;
+export const REPORT_AGAIN = 10 * MINUTE;
 
 /** Decides. */
 export function nextStep(situation: Situation): Step {
@@ -155,13 +174,34 @@ function untilDue({ info, memory, random }: Situation, due: number): Step {
   };
 }
 
-function backOff({ now, holding, memory, random }: Situation, { error, wasted }: Failure): Step {
+function backOff(situation: Situation, { error, wasted }: Failure): Step {
+  const { now, holding, memory, random } = situation;
   const valid = holding && isValid(holding.validity, now) ? holding.validity : undefined;
   const delayMs = nextDelay(memory.delayMs, random(), wasted ? WASTED : valid ? renewing(valid) : STARTING);
   const asked = retryAfterMs(error);
   const ms = Math.max(delayMs, (asked ?? 0) * (1 + random() / 10));
   const retryAt = wasted || asked !== undefined ? now.getTime() + ms : undefined;
-  return { do: 'sleep', ms, memory: { delayMs, retryAt, askFailures: memory.askFailures }, problem: error };
+  const { report, ...plight } = plightOf(situation);
+  const next = { delayMs, retryAt, askFailures: memory.askFailures, ...plight };
+  return { do: 'sleep', ms, memory: next, problem: error, ...(report && { report }) };
+}
+
+/** Since when it fails, and whether that is to be told now. A time to come is a clock that was set back. */
+function plightOf({ now, holding, info, memory }: Situation) {
+  const at = now.getTime();
+  const failingSince = Math.min(memory.failingSince ?? at, at);
+  const late = holding !== undefined && isLate(holding, info, now);
+  const wait = (memory.reportAt ?? 0) - at;
+  const isDue = (late || at - failingSince >= REPORTED_AFTER) && (wait <= 0 || wait > LONGEST_RETRY);
+  if (!isDue) return { failingSince, reportAt: memory.reportAt };
+  return { failingSince, reportAt: at + REPORT_EVERY, report: { since: new Date(failingSince), late } };
+}
+
+/** Whether a certificate ought to have been renewed, by a tenth of its lifetime and more. */
+function isLate({ validity }: Holding, info: Situation['info'], now: Date): boolean {
+  const { suggestedWindow: window } = info === undefined || info instanceof AutocertError ? UNTOLD : info;
+  const lifetime = validity.notAfter.getTime() - issuedAt(validity).getTime();
+  return now.getTime() > renewalTime(validity, window, 1).getTime() + lifetime / 10;
 }
 
 /** There is time, but never so much that a short lifetime runs out between two attempts. */

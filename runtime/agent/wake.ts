@@ -3,7 +3,7 @@
  * sleeps itself, which costs less than another Node; for longer ones it ends, and the shell sleeps.
  * @module
  */
-import type { RenewalInfo } from '../contract.ts';
+import { type FailureReport, MAX_REPORTED_REASON, type RenewalInfo } from '../contract.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { splitPem, summaryOf } from '../x509/certificate.ts';
@@ -16,8 +16,9 @@ import {
   readAttestationToken,
   readCertificateAnswer,
   requestCertificate,
+  sendReport,
 } from './endpoint-client.ts';
-import { type Failure, nextStep } from './next-step.ts';
+import { type Failure, nextStep, type Plight, REPORT_AGAIN } from './next-step.ts';
 import type { AgentSettings } from './settings.ts';
 
 /** What a waking needs. */
@@ -83,6 +84,9 @@ export async function wake(options: WakeOptions): Promise<number> {
       }
       if (current.set) problem = undefined;
       ({ memory } = step);
+      if (step.report && !(await report(options, current, step.report, step.problem))) {
+        memory = { ...memory, reportAt: now().getTime() + REPORT_AGAIN * (0.5 + random()) };
+      }
       const isWritten = writeState(settings.dir, step.ms, { memory, problem });
       pauses += 1;
       if (step.ms >= SHORT_PAUSE || pauses > MAX_PAUSES) {
@@ -138,6 +142,31 @@ async function obtain(
     return answer.renewal;
   } catch (error) {
     return { error, wasted };
+  }
+}
+
+/** Tells the endpoint that this agent fails. Whether that works out makes no difference to the work itself. */
+async function report(
+  { settings, log }: WakeOptions,
+  current: CurrentSet,
+  { since, late }: Plight,
+  problem: unknown,
+): Promise<boolean> {
+  const notAfter = current.holding?.validity.notAfter.toISOString();
+  const code = problem instanceof AutocertError ? problem.code : undefined;
+  const body: FailureReport = {
+    reason: messageOf(problem).slice(0, MAX_REPORTED_REASON),
+    since: since.toISOString(),
+    late,
+    ...(code !== undefined && { code }),
+    ...(notAfter !== undefined && { notAfter }),
+  };
+  try {
+    await sendReport(transport(settings, current), readAttestationToken(settings.tokenFile), body);
+    return true;
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the failure could not be reported');
+    return false;
   }
 }
 

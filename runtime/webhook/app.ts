@@ -31,7 +31,7 @@ export function buildApp(deps: WebhookDeps): HttpApp {
 
 function addAdmission(app: HttpApp, { metrics, log, ...surroundings }: WebhookDeps): void {
   const total = metrics.counter('admissions_total', 'Admissions by result.', ['result']);
-  const seconds = metrics.seconds('admission_seconds', 'Time to decide on a pod and make its patch.', []);
+  const seconds = metrics.seconds('admission_duration_seconds', 'Time to decide on a pod and make its patch.', []);
   app.post(WebhookPath.mutate, (request, reply) => {
     const started = performance.now();
     try {

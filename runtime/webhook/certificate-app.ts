@@ -11,15 +11,21 @@ import type { Metrics } from '../lib/metrics.ts';
 import { Secret } from '../lib/secret.ts';
 import { isRecord } from '../lib/validator.ts';
 import type { Claim } from '../policy/judgement.ts';
-import type { CertificateService } from './certificate-endpoint.ts';
+import { AUDIT_MESSAGE, auditFields, type Issuance } from '../step-ca/audit.ts';
+import { certificateCounters } from '../step-ca/certificate-metrics.ts';
+import { type CertificateService, REFUSALS } from './certificate-endpoint.ts';
+import type { FailureReports } from './failure-reports.ts';
 import { type HttpApp, type HttpAppOptions, type HttpReply, httpApp, sendError } from './http-server.ts';
 
 /** What the app is made of. */
 export interface CertificateAppDeps extends Pick<HttpAppOptions, 'tls' | 'stopping'> {
   readonly certificates: CertificateService;
   readonly renewal: (namespace: string) => RenewalInfo;
+  /** Learns which pod got what. */
+  readonly onIssue: (claim: Claim, issuance: Issuance) => void;
   /** Tells the pod's owner why it got no certificate. */
   readonly onRefusal: (claim: Claim, error: AutocertError) => void;
+  readonly reports: Pick<FailureReports, 'take'>;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Requests under way beyond which more are sent away. @default 256 */
@@ -30,21 +36,21 @@ const MAX_BODY = 16 * 2 ** 10;
 const MAX_UNDER_WAY = 256;
 /** Longest name of a namespace (RFC 1123 label). */
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** Outcomes that the pod's owner can do something about. */
-const TOLD: readonly string[] = ['FORBIDDEN', 'UNAUTHENTICATED', 'CA_REJECTED', 'INVALID_INPUT'];
 
 /** Makes the app. */
 export function buildCertificateApp(deps: CertificateAppDeps): HttpApp {
   const app = httpApp({ ...deps, bodyLimit: MAX_BODY });
   addCertificates(app, deps);
   addRenewalInfo(app, deps);
+  addReports(app, deps);
   return app;
 }
 
 function addCertificates(app: HttpApp, deps: CertificateAppDeps): void {
-  const { metrics, log, certificates, onRefusal, maxUnderWay = MAX_UNDER_WAY } = deps;
-  const total = metrics.counter('certificate_requests_total', 'Requests for a certificate by result.', ['result']);
-  const seconds = metrics.seconds('certificate_request_seconds', 'Time to answer a request for a certificate.', []);
+  const { metrics, log, certificates, onIssue, onRefusal, maxUnderWay = MAX_UNDER_WAY } = deps;
+  const counters = certificateCounters(metrics, 'sidecar');
+  const help = 'Time to answer a request for a certificate.';
+  const seconds = metrics.seconds('certificate_request_duration_seconds', help, ['result']);
   let underWay = 0;
   const shed = (body: unknown) => {
     const starting = isRecord(body) && body.starting === true;
@@ -54,30 +60,54 @@ function addCertificates(app: HttpApp, deps: CertificateAppDeps): void {
   };
   app.post(CertificatePath.certificate, async (request, reply) => {
     const started = performance.now();
+    const took = () => performance.now() - started;
     let claim: Claim | undefined;
-    const who = () => claim && { namespace: claim.namespace, pod: claim.podName };
+    let result: 'issued' | 'refused' | 'failed' = 'failed';
     underWay += 1;
     try {
       if (underWay > maxUnderWay) throw shed(request.body);
-      const issued = await certificates.issue(bearer(request), request.body, (proven) => {
+      const { answer, ...issuance } = await certificates.issue(bearer(request), request.body, (proven) => {
         claim = proven;
       });
-      const { answer, ...fields } = issued;
-      total.inc({ result: 'issued' });
-      log.info({ ...who(), ...fields, result: 'issued' }, 'certificate');
+      result = 'issued';
+      counters.issued(issuance.purpose);
+      if (claim) {
+        log.info(auditFields(claim, issuance, 'sidecar', took()), AUDIT_MESSAGE);
+        onIssue(claim, issuance);
+      }
       return reply.header('cache-control', 'no-store').send(answer);
     } catch (error) {
       const known = error instanceof AutocertError ? error : undefined;
-      const result = known?.code ?? 'error';
-      total.inc({ result });
-      log.warn({ ...who(), result, reason: messageOf(error) }, 'certificate');
-      if (claim && known && TOLD.includes(known.code)) onRefusal(claim, known);
+      const code = known?.code ?? 'error';
+      const reason = (known?.status === 429 ? 'Busy' : known?.reason) ?? code;
+      const refused = known !== undefined && REFUSALS.includes(known.code);
+      if (refused) result = 'refused';
+      counters[refused ? 'refused' : 'failed'](reason);
+      log.warn({ ...who(claim), result: code, reason: messageOf(error) }, 'no certificate');
+      // The owner of a pod that is gone can do nothing about it.
+      if (claim && refused && known.code !== 'GONE') onRefusal(claim, known);
       return sendError(reply, error);
     } finally {
       underWay -= 1;
-      seconds.observe((performance.now() - started) / 1000);
+      seconds.observe({ result }, took() / 1000);
     }
   });
+}
+
+function addReports(app: HttpApp, { reports, log }: CertificateAppDeps): void {
+  app.post(CertificatePath.report, async (request, reply) => {
+    try {
+      const { claim, report } = await reports.take(bearer(request), request.body, request.ip);
+      log.warn({ ...report, ...who(claim) }, 'an agent reports that it fails');
+      return reply.code(204).send();
+    } catch (error) {
+      return sendError(reply, error);
+    }
+  });
+}
+
+function who(claim: Claim | undefined) {
+  return claim && { namespace: claim.namespace, pod: claim.podName };
 }
 
 function addRenewalInfo(app: HttpApp, { renewal }: CertificateAppDeps): void {

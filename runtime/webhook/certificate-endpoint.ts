@@ -4,22 +4,17 @@
  * may have is read from the live pod and judged, at issuance and at each renewal alike. Nothing is stored.
  * @module
  */
-import type { V1TokenReview } from '@kubernetes/client-node';
-import {
-  AttestationToken,
-  type CertificateAnswer,
-  type CertificateRequestBody,
-  type PolicyConfig,
-  type RenewalInfo,
-} from '../contract.ts';
+import type { CertificateAnswer, CertificateRequestBody, PolicyConfig, RenewalInfo } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import { namespaceLabels, readPod } from '../kubernetes/cluster-state.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
 import { isRecord } from '../lib/validator.ts';
 import { type Claim, judge } from '../policy/judgement.ts';
+import type { Issuance } from '../step-ca/audit.ts';
 import type { Issuer, Outage } from '../step-ca/issuer.ts';
 import { readKeyRequestPem } from '../x509/certificate-request.ts';
+import { noAnswer, review } from './attestation.ts';
 import { Allowance, Pacer } from './pacer.ts';
 
 /** What the endpoint needs of the world. */
@@ -33,12 +28,9 @@ export interface CertificatePorts {
   readonly random?: () => number;
 }
 
-/** What was issued, and for whom. */
-export interface Issuance {
+/** What was issued, and what is answered. */
+export interface Issued extends Issuance {
   readonly answer: CertificateAnswer;
-  readonly names: readonly string[];
-  readonly serial: string;
-  readonly notAfter: Date;
 }
 
 /** Answers one request; `onClaim` learns which pod asks as soon as that is proven. */
@@ -46,7 +38,7 @@ export type CertificateEndpoint = (
   attestation: Secret,
   body: unknown,
   onClaim?: (claim: Claim) => void,
-) => Promise<Issuance>;
+) => Promise<Issued>;
 
 /** The endpoint, and when those are to come back whom it cannot serve. */
 export interface CertificateService {
@@ -55,14 +47,8 @@ export interface CertificateService {
   readonly comeBackAfter: (starting: boolean) => number;
 }
 
-/** Longest service-account token. */
-const MAX_TOKEN = 8192;
-
-const POD_NAME = 'authentication.kubernetes.io/pod-name';
-const POD_UID = 'authentication.kubernetes.io/pod-uid';
-
-/** Refusals; every other error is ours or the CA's, and passes. */
-const REFUSALS: readonly ErrorCode[] = ['INVALID_INPUT', 'UNAUTHENTICATED', 'GONE', 'FORBIDDEN', 'CA_REJECTED'];
+/** Refusals, which asking again does not help as things are; every other error is ours or the CA's, and passes. */
+export const REFUSALS: readonly ErrorCode[] = ['INVALID_INPUT', 'UNAUTHENTICATED', 'GONE', 'FORBIDDEN', 'CA_REJECTED'];
 
 /** How long those whom the CA's outage keeps waiting are sent away for, at least. */
 const STARTING_MS = { first: 1_000, longest: 20_000 } as const;
@@ -124,6 +110,7 @@ export function createCertificateService(policy: () => PolicyConfig, ports: Cert
         names: [...new Set([...(commonName === undefined ? [] : [commonName]), ...sans])],
         serial: issued.serial,
         notAfter: issued.validity.notAfter,
+        purpose: starting ? 'starting' : 'renewal',
       };
     } catch (error) {
       const known = error instanceof AutocertError ? error : undefined;
@@ -146,43 +133,6 @@ function readBody(body: unknown): Required<CertificateRequestBody> {
   return { csr, starting };
 }
 
-/** Has the API server check the service-account token, and reads from its answer which pod it is bound to. */
-async function review(api: CertificatePorts['api'], attestation: Secret): Promise<Claim> {
-  const token = attestation.reveal();
-  if (token === '' || token.length > MAX_TOKEN) throw unauthenticated('send a service-account token as Bearer');
-  const audience = AttestationToken.audience;
-  const question = {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenReview',
-    spec: { token, audiences: [audience] },
-  };
-  const path = '/apis/authentication.k8s.io/v1/tokenreviews';
-  const { status } = await api.create<V1TokenReview>(path, question).catch(noAnswer);
-  if (status?.authenticated !== true) {
-    const reason = status?.error?.slice(0, 500) || 'no reason given';
-    throw unauthenticated(`the API server does not accept the service-account token: ${reason}`);
-  }
-  // An API server that knows no audiences answers without any: then the token may be meant for something else.
-  if (!status.audiences?.includes(audience)) throw unauthenticated(`the token is not for the audience ${audience}`);
-  const [, namespace, serviceAccountName] =
-    /^system:serviceaccount:([^:]+):([^:]+)$/.exec(status.user?.username ?? '') ?? [];
-  const podName = status.user?.extra?.[POD_NAME]?.[0];
-  const podUID = status.user?.extra?.[POD_UID]?.[0];
-  if (!namespace || !serviceAccountName || !podName || !podUID) {
-    throw unauthenticated('the token is not bound to a pod; use the one that Autocert projects into the pod');
-  }
-  return { namespace, serviceAccountName, podName, podUID };
-}
-
-/** Whatever the API server refuses to this webhook is no fault of the pod's. */
-function noAnswer(cause: unknown): never {
-  throw new AutocertError('UNAVAILABLE', 'the API server gave no answer', { cause });
-}
-
 function invalid(message: string): AutocertError {
   return new AutocertError('INVALID_INPUT', message);
-}
-
-function unauthenticated(message: string): AutocertError {
-  return new AutocertError('UNAUTHENTICATED', message);
 }

@@ -40,11 +40,9 @@ export class RenewalInformation {
 
   /** For the certificates of a namespace. @throws AutocertError `UNAVAILABLE` before the roots are known */
   for(namespace: string): RenewalInfo {
-    const { issuer, now, lifetimeMs } = this.#ports;
+    const { issuer, lifetimeMs } = this.#ports;
     if (issuer.roots.length === 0) throw new AutocertError('UNAVAILABLE', 'the roots are not known yet; try again');
-    const times = [RENEW_ALL, namespace].map((key) => this.#replacements.get(key) ?? 0);
-    // A time to come counts when it has come: before, certificates would be replaced over and over.
-    const time = Math.max(0, ...times.filter((asked) => asked <= now().getTime()));
+    const time = this.replaceBefore(namespace);
     const together = Math.max(this.#issued.count, this.#issued.peak);
     return {
       suggestedWindow: windowFor(together, CERTIFICATES_PER_SECOND, lifetimeMs()),
@@ -55,6 +53,13 @@ export class RenewalInformation {
       }),
       askAgainSeconds: ASK_AGAIN_SECONDS,
     };
+  }
+
+  /** Before when certificates of a namespace must have been issued to be replaced early, Unix time, milliseconds; 0: none. */
+  replaceBefore(namespace: string): number {
+    const times = [RENEW_ALL, namespace].map((key) => this.#replacements.get(key) ?? 0);
+    // A time to come counts when it has come: before, certificates would be replaced over and over.
+    return Math.max(0, ...times.filter((asked) => asked <= this.#ports.now().getTime()));
   }
 
   /** Counts a certificate: where many are issued together, the window is wider. */

@@ -5,7 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import type { WebhookConfig } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
-import { PodEvents } from '../kubernetes/events.ts';
+import { PodEvents, type PodReference } from '../kubernetes/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
 import type { Log } from '../lib/log.ts';
@@ -14,13 +14,18 @@ import { createMetrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { aborted, stopSignal } from '../lib/stop-signal.ts';
 import { parseDuration } from '../policy/duration.ts';
+import type { Claim } from '../policy/judgement.ts';
+import { ISSUED_REASON, issuedMessage } from '../step-ca/audit.ts';
+import { caAvailability, certificateValidity, reasonLabel } from '../step-ca/certificate-metrics.ts';
 import { caOpener, Issuer } from '../step-ca/issuer.ts';
-import type { Validity } from '../x509/certificate.ts';
+import { keepIssuer } from '../step-ca/issuer-upkeep.ts';
+import { splitPem } from '../x509/certificate.ts';
 import { buildApp } from './app.ts';
 import { type Capabilities, findCapabilities } from './capabilities.ts';
 import { buildCertificateApp } from './certificate-app.ts';
 import { createCertificateService } from './certificate-endpoint.ts';
 import { readWebhookConfig } from './config.ts';
+import { FailureReports } from './failure-reports.ts';
 import { listen, secureContext } from './http-server.ts';
 import { type SidecarPatch, sidecarPatch } from './injection-patch.ts';
 import { placeholderCertificate, type ServingPair } from './placeholder-certificate.ts';
@@ -50,7 +55,7 @@ export interface RunningWebhook {
 }
 
 /** How often each is looked at again, milliseconds. */
-const EVERY = { cluster: 60_000, ca: 60_000, probe: 10_000, outage: 2_000, renewals: 15_000 } as const;
+const EVERY = { cluster: 60_000, renewals: 15_000 } as const;
 const SERVING_MS = 1_000;
 const LINGER_MS = 3_000;
 
@@ -69,13 +74,23 @@ export async function runWebhook(configFile: string): Promise<void> {
 export async function startWebhook(options: WebhookOptions): Promise<RunningWebhook> {
   const { config, api, log, signal } = options;
   const metrics = createMetrics({ process: true });
-  const expiry = metrics.gauge('serving_certificate_not_after_seconds', 'When it expires, Unix time.', []);
+  /** The serving certificate and its intermediates. */
+  let chain: readonly string[] = [];
   const now = () => new Date();
   const monotonic = () => performance.now();
-  const issuer = new Issuer({ open: caOpener(config), now, monotonic });
+  const issuer = new Issuer({ open: caOpener(config, log), now, monotonic });
   const lifetimeMs = () => parseDuration(config().defaultDuration);
   const renewal = new RenewalInformation({ issuer, lifetimeMs, now });
   const events = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  // Apart, so that neither news of what went well nor what agents say takes the place of our own warnings.
+  const issuances = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  const reported = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  const reports = new FailureReports({
+    api,
+    recordEvent: (pod, reason, message) => reported.record(pod, reason, message),
+    monotonic,
+    random: Math.random,
+  });
   const addresses = new ServiceAddresses(() => [config().autocertUrl]);
   let capabilities: Capabilities | undefined;
   let apiProblem: string | undefined = 'not asked yet';
@@ -107,8 +122,13 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const certificateApp = buildCertificateApp({
     certificates: createCertificateService(config, { api, issuer, renewal, monotonic }),
     renewal: (namespace) => renewal.for(namespace),
-    onRefusal: ({ namespace, podName, podUID }, error) =>
-      events.record({ namespace, name: podName, uid: podUID }, error.reason ?? error.code, messageOf(error)),
+    onIssue: (claim, issuance) => {
+      reports.recovered(claim.podUID);
+      if (!config().issuanceEvents) return;
+      issuances.record(podOf(claim), ISSUED_REASON, issuedMessage(issuance), 'Normal');
+    },
+    onRefusal: (claim, error) => events.record(podOf(claim), error.reason ?? reasonLabel(error.code), messageOf(error)),
+    reports,
     metrics,
     log,
     tls,
@@ -117,13 +137,19 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const serving = new ServingCertificate({
     issuer,
     names: () => config().servingNames,
-    install: (pair: ServingPair, { notAfter }: Validity) => {
+    replaceBefore: () => renewal.replaceBefore(config().namespace),
+    install: (pair: ServingPair) => {
       for (const { server } of [app, certificateApp]) server.setSecureContext(secureContext(pair));
-      expiry.set(notAfter.getTime() / 1000);
+      chain = splitPem(pair.certificatePem);
     },
     now,
     random: Math.random,
     log,
+  });
+  reports.addGauges(metrics);
+  caAvailability(metrics, () => issuer.outage === undefined);
+  certificateValidity(metrics, () => {
+    return { serving: chain.slice(0, 1), intermediate: chain.slice(1), root: issuer.roots };
   });
 
   const { host } = config();
@@ -131,7 +157,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const certificatePort = await listen(certificateApp, config().certificatePort, host);
   log.info({ port, certificatePort, delivery: config().delivery }, 'listening');
 
-  const keep = (what: string | undefined, everyMs: number | (() => number), task: () => Promise<void>) =>
+  const keep = (what: string | undefined, everyMs: number, task: () => Promise<void>) =>
     repeat(task, { ...(what !== undefined && { what }), everyMs, log, signal });
   const askApi = async () => {
     capabilities = await findCapabilities(api);
@@ -146,13 +172,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
         apiProblem = problem;
       },
     }),
-    keep('the CA cannot be reached', EVERY.ca, () => issuer.refresh()),
-    // Its failures are those of the task above; the next one reports its own.
-    keep(
-      undefined,
-      () => (issuer.outage ? EVERY.outage : EVERY.probe),
-      () => issuer.probe(),
-    ),
+    keepIssuer(issuer, { log, signal }),
+    // It reports its failures itself.
     keep(undefined, SERVING_MS, () => serving.keep()),
     keep('what is to be renewed cannot be read', EVERY.renewals, () => renewal.refresh(api, config().namespace)),
     keep('Services cannot be resolved', EVERY.cluster, () =>
@@ -165,4 +186,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     await Promise.all([app.close(), certificateApp.close()]);
   });
   return { port, certificatePort, stopped };
+}
+
+function podOf({ namespace, podName, podUID }: Claim): PodReference {
+  return { namespace, name: podName, uid: podUID };
 }

@@ -1,7 +1,7 @@
 /**
  * The webhook's own certificate: from the CA, by the issuer that pods' certificates come from; a new key each time,
- * renewed before two thirds of its life are gone, swapped in under open connections. The one in hand stays in use while
- * a renewal fails.
+ * renewed before two thirds of its life are gone, when `autocert renew` asks for it, and when its root is trusted no more;
+ * swapped in under open connections. The one in hand stays in use while a renewal fails.
  * @module
  */
 import { createPublicKey } from 'node:crypto';
@@ -11,15 +11,17 @@ import { clamp } from '../lib/loops.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
 import { renewalTime, USUAL_WINDOW } from '../policy/renewal.ts';
 import type { Issuer } from '../step-ca/issuer.ts';
-import type { Validity } from '../x509/certificate.ts';
+import { type Validity, verifyChain } from '../x509/certificate.ts';
 import { createKeyAndRequest } from '../x509/csr.ts';
 import type { ServingPair } from './placeholder-certificate.ts';
 
 /** What it takes. */
 export interface ServingPorts {
-  readonly issuer: Pick<Issuer, 'issue' | 'outage'>;
+  readonly issuer: Pick<Issuer, 'issue' | 'outage' | 'anchors'>;
   /** DNS names; the first that is short enough is the common name. */
   readonly names: () => readonly string[];
+  /** Unix time, milliseconds: one that was issued before is to be replaced now. */
+  readonly replaceBefore: () => number;
   /** Takes a certificate into use. */
   readonly install: (pair: ServingPair, validity: Validity) => void;
   readonly now: () => Date;
@@ -44,8 +46,13 @@ interface Attempt {
 export class ServingCertificate {
   readonly #ports: ServingPorts;
   #validity: Validity | undefined;
+  #chain: readonly string[] = [];
   #names = '';
+  #obtainedAt = 0;
   #due = 0;
+  /** The roots that it was last held against, and when they were first found not to be its own. */
+  #anchors: readonly string[] = [];
+  #untrustedSince = 0;
   #last: Attempt | undefined;
 
   constructor(ports: ServingPorts) {
@@ -62,14 +69,16 @@ export class ServingCertificate {
     return this.#last?.problem === undefined ? undefined : messageOf(this.#last.problem);
   }
 
-  /** Obtains one where there is none, or it is due, or for other names. To be called every second or so. */
+  /** Obtains one where there is none, or it is due or to be replaced, or for other names. To be called every second or so. */
   async keep(): Promise<void> {
     const { now, issuer, log } = this.#ports;
     const names = this.#ports.names().join();
     const last = this.#last;
-    if (this.#validity && this.#names === names && now().getTime() < this.#due) return;
+    const replaceBefore = Math.max(this.#ports.replaceBefore(), this.#lostTrustAt());
+    const isCurrent = now().getTime() < this.#due && this.#obtainedAt >= replaceBefore;
+    if (this.#validity && this.#names === names && isCurrent) return;
     // A clock that is wrong, by less than the lifetime or by more, must not cost a certificate a second.
-    if (last?.names === names && Math.abs(now().getTime() - last.at) < last.pauseMs) {
+    if (last?.names === names && last.at >= replaceBefore && Math.abs(now().getTime() - last.at) < last.pauseMs) {
       if (last.problem !== undefined) throw last.problem;
       return;
     }
@@ -85,8 +94,18 @@ export class ServingCertificate {
     }
   }
 
+  /** The API server trusts the CA's roots and no others. Looked at once for each set of roots. */
+  #lostTrustAt(): number {
+    const { issuer, now } = this.#ports;
+    if (this.#anchors !== issuer.anchors) {
+      this.#anchors = issuer.anchors;
+      if (this.#validity && !isTrusted(this.#chain, this.#anchors, now())) this.#untrustedSince = now().getTime();
+    }
+    return this.#untrustedSince;
+  }
+
   async #obtain(): Promise<Validity> {
-    const { issuer, names, install, random, log } = this.#ports;
+    const { issuer, names, install, now, random, log } = this.#ports;
     const sans = names();
     const commonName = sans.find((name) => name.length <= MAX_COMMON_NAME);
     const { keyPem, ...request } = await createKeyAndRequest();
@@ -98,10 +117,21 @@ export class ServingCertificate {
     });
     install({ certificatePem: chainPem.join(''), keyPem }, validity);
     this.#validity = validity;
+    this.#chain = chainPem;
+    this.#obtainedAt = now().getTime();
     this.#names = sans.join();
     this.#due = renewalTime(validity, USUAL_WINDOW, random()).getTime();
     log.info({ serial, names: sans, notAfter: validity.notAfter }, 'serving certificate obtained');
     return validity;
+  }
+}
+
+function isTrusted(chain: readonly string[], roots: readonly string[], now: Date): boolean {
+  try {
+    verifyChain(chain, roots, now);
+    return true;
+  } catch {
+    return false;
   }
 }
 

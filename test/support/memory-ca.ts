@@ -29,8 +29,8 @@ const tokens = createProvisioner('autocert', password).then((provisioner) => Tok
 /** See the module's header. */
 export class MemoryCa {
   readonly #now: () => Date;
-  readonly #root = issue('Test Root CA', forYears({ ca: true }));
-  readonly #intermediate = issue('Test Intermediate CA', forYears({ ca: true, issuer: this.#root }));
+  #root = issue('Test Root CA', forYears({ ca: true }));
+  #intermediate = issue('Test Intermediate CA', forYears({ ca: true, issuer: this.#root }));
   /** All signatures so far. */
   readonly signatures: Signature[] = [];
   /** How often it was called. */
@@ -48,6 +48,12 @@ export class MemoryCa {
 
   constructor(now: () => Date) {
     this.#now = now;
+  }
+
+  /** Another root takes the place of this one, which is trusted no more. */
+  replaceRoot(): void {
+    this.#root = issue('Test Root CA 2', forYears({ ca: true }));
+    this.#intermediate = issue('Test Intermediate CA 2', forYears({ ca: true, issuer: this.#root }));
   }
 
   /** PEM. */

@@ -43,6 +43,8 @@ export class WebhookWorld implements AsyncDisposable {
   readonly store = new ObjectStore();
   readonly ca: FakeCa;
   config: WebhookConfig;
+  /** How long it still serves when it is told to stop. */
+  lingerMs = 200;
   webhook!: RunningWebhook;
 
   private constructor(ca: FakeCa) {
@@ -93,7 +95,7 @@ export class WebhookWorld implements AsyncDisposable {
       api,
       log: quiet,
       signal: world.#stop.signal,
-      lingerMs: 200,
+      lingerMs: world.lingerMs,
     });
     return world;
   }

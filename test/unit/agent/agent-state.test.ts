@@ -13,9 +13,10 @@ const file = () => join(folder.dir, '..agent');
 const lines = () => fs.readFileSync(file(), 'utf8').split('\n');
 
 test('the next worker reads what the one before wrote', () => {
-  const state = { memory: { delayMs: 1_500.2, retryAt: 1_780_000_000_000.5, askFailures: 3 }, problem: 'not now' };
-  expect(writeState(folder.dir, 17_000, state)).toBe(true);
-  const memory = { delayMs: 1_501, retryAt: 1_780_000_000_001, askFailures: 3 };
+  const times = { failingSince: 1_779_990_000_000, reportAt: 1_780_003_600_000 };
+  const remembered = { delayMs: 1_500.2, retryAt: 1_780_000_000_000.5, askFailures: 3, ...times };
+  expect(writeState(folder.dir, 17_000, { memory: remembered, problem: 'not now' })).toBe(true);
+  const memory = { delayMs: 1_501, retryAt: 1_780_000_000_001, askFailures: 3, ...times };
   expect(readState(folder.dir)).toEqual({ memory, problem: 'not now' });
   expect(fs.readdirSync(folder.dir)).toEqual(['..agent']);
 });

@@ -196,6 +196,66 @@ describe('after a failure', () => {
   });
 });
 
+describe('a failure that lasts', () => {
+  /** Fails every ten minutes from `from` to `to`, and gives back when and what was reported. */
+  const reports = (from: number, to: number, more: Partial<Situation> = {}) => {
+    let memory: Memory = {};
+    const told: { at: number; since: Date; late: boolean }[] = [];
+    for (let now = from; now <= to; now += 10 * MINUTE) {
+      const next = step(now, { ...more, memory, ...failed(unavailable()) });
+      if (next.do !== 'sleep') throw new Error(`it does not sleep: ${next.do}`);
+      ({ memory } = next);
+      if (next.report) told.push({ at: now, ...next.report });
+    }
+    return told;
+  };
+  const starting = { holding: undefined };
+
+  test('is reported after an hour, and then once an hour', () => {
+    expect(reports(0, 3.5 * HOUR, starting)).toEqual([
+      { at: HOUR, since: at(0), late: false },
+      { at: 2 * HOUR, since: at(0), late: false },
+      { at: 3 * HOUR, since: at(0), late: false },
+    ]);
+  });
+
+  test('for less than an hour is nobody’s business while the certificate is not late', () => {
+    expect(reports(0, 50 * MINUTE, starting)).toEqual([]);
+    expect(reports(16 * HOUR, 16 * HOUR + 50 * MINUTE)).toEqual([]);
+  });
+
+  test('is reported at once when the certificate is past its window by a tenth of its lifetime', () => {
+    // The window of 24 hours ends after 18; a tenth is 2.4 hours.
+    expect(reports(20 * HOUR, 20 * HOUR + 20 * MINUTE)).toEqual([]);
+    const [first] = reports(20.5 * HOUR, 20.5 * HOUR);
+    expect(first).toEqual({ at: 20.5 * HOUR, since: at(20.5 * HOUR), late: true });
+  });
+
+  test('is over with the first success', () => {
+    const failing = step(HOUR, {
+      memory: { failingSince: START, reportAt: START },
+      holding: undefined,
+      ...failed('no'),
+    });
+    expect(failing).toMatchObject({ memory: { failingSince: START } });
+    expect(step(HOUR, { memory: { failingSince: START, reportAt: START + HOUR } })).toMatchObject({ memory: {} });
+  });
+
+  test('outlives the wait for the time to come back', () => {
+    const memory: Memory = { retryAt: START + MINUTE, failingSince: START - HOUR, reportAt: START };
+    expect(step(0, { ...starting, memory })).toEqual({ do: 'sleep', ms: MINUTE, memory });
+  });
+
+  test('is not hidden by a clock that was set back, nor told all the time', () => {
+    const memory: Memory = { failingSince: START + 24 * HOUR, reportAt: START + 25 * HOUR };
+    const next = step(0, { ...starting, memory, ...failed(unavailable()) });
+    expect(next).toMatchObject({ memory: { failingSince: START } });
+    expect(next).not.toHaveProperty('report');
+    const later = step(HOUR, { ...starting, memory: { ...memory, failingSince: START }, ...failed(unavailable()) });
+    expect(later).toMatchObject({ report: { since: at(0) }, memory: { reportAt: START + 2 * HOUR } });
+  });
+});
+
 /** How many certificates an agent takes in a day, and for how long it has a valid one, by its own clock. */
 function day(clockAhead: number, { lifetime = 24 * HOUR, info = told, random = Math.random } = {}) {
   const end = 24 * HOUR;

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { readState } from '../../../runtime/agent/agent-state.ts';
+import { readState, writeState } from '../../../runtime/agent/agent-state.ts';
 import { readCertificateFiles, replaceCertificateFiles } from '../../../runtime/agent/certificate-files.ts';
 import { readSettings } from '../../../runtime/agent/settings.ts';
 import { Outcome, type WakeOptions, wake } from '../../../runtime/agent/wake.ts';
@@ -278,6 +278,55 @@ describe('failure', () => {
     expect(asked()).toHaveLength(1);
     expect(readState(folder.dir).problem).toContain('answers 503');
     expect(await wake({ ...options, now: () => ahead(43 * SECOND) })).toBe(Outcome.valid);
+  });
+
+  test('that has lasted for an hour is reported with its cause, once', async () => {
+    const failingSince = Date.now() - 2 * HOUR;
+    writeState(folder.dir, 0, { memory: { failingSince } });
+    endpoint.routes['/certificate'] = refusal(503, { 'retry-after': '60' });
+    endpoint.routes['/report'] = [204, undefined];
+    expect(await wake(options)).toBe(Outcome.failed);
+    expect(asked('/report')).toEqual([
+      expect.objectContaining({
+        method: 'POST',
+        authorization: 'Bearer header.claims.signature',
+        body: {
+          reason: 'the certificate endpoint answers 503: these are its words',
+          code: 'UNAVAILABLE',
+          since: new Date(failingSince).toISOString(),
+          late: false,
+        },
+      }),
+    ]);
+    expect(readState(folder.dir).memory).toMatchObject({ failingSince });
+    expect(readState(folder.dir).memory.reportAt).toBeGreaterThan(Date.now() + 0.9 * HOUR);
+    await wake(options);
+    expect(asked('/report')).toHaveLength(1);
+  });
+
+  test('tells of the certificate in hand, and that it is late', async () => {
+    const { notAfter } = put(20 * HOUR, 4 * HOUR);
+    endpoint.routes['/certificate'] = refusal(403);
+    endpoint.routes['/report'] = [204, undefined];
+    await wake(options);
+    expect(asked('/report').map(({ body }) => body)).toEqual([
+      expect.objectContaining({ code: 'FORBIDDEN', notAfter: notAfter.toISOString(), late: true }),
+    ]);
+  });
+
+  test.each<[string, Answer, number]>([
+    ['is refused', refusal(429), 10 * 60 * SECOND],
+    ['is answered by somebody else', [200, 'hello'], 10 * 60 * SECOND],
+    ['is not known to a webhook of before', refusal(404), HOUR],
+  ])('is no worse where its report %s', async (_title, answer, again) => {
+    writeState(folder.dir, 0, { memory: { failingSince: Date.now() - 2 * HOUR } });
+    endpoint.routes['/certificate'] = refusal(503, { 'retry-after': '60' });
+    endpoint.routes['/report'] = answer;
+    expect(await wake(options)).toBe(Outcome.failed);
+    const { reportAt = 0, retryAt = 0 } = readState(folder.dir).memory;
+    expect(reportAt - Date.now()).toBeGreaterThan(again - 30 * SECOND);
+    expect(reportAt - Date.now()).toBeLessThanOrEqual(again);
+    expect(retryAt).toBeGreaterThan(Date.now());
   });
 
   test('because the pod is gone ends it for good', async () => {

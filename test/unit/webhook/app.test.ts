@@ -263,6 +263,6 @@ describe('probes and metrics', () => {
     expect(headers['content-type']).toMatch(/text\/plain/);
     expect(body).toContain('autocert_admissions_total{result="injected"} 1');
     expect(body).toContain('autocert_admissions_total{result="denied"} 1');
-    expect(body).toContain('autocert_admission_seconds_count 2');
+    expect(body).toContain('autocert_admission_duration_seconds_count 2');
   });
 });

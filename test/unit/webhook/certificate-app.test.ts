@@ -1,4 +1,4 @@
-import { CertificatePath, type RenewalInfo } from '../../../runtime/contract.ts';
+import { CertificatePath, type FailureReport, type RenewalInfo } from '../../../runtime/contract.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
 import type { Claim } from '../../../runtime/policy/judgement.ts';
@@ -18,7 +18,9 @@ const ISSUED = {
   names: ['web.shop.svc'],
   serial: '0A',
   notAfter: new Date('2030-01-01T00:00:00Z'),
+  purpose: 'renewal' as const,
 };
+const REPORT: FailureReport = { reason: 'no answer', since: '2029-12-31T00:00:00Z' };
 const log = keptLog();
 const { lines } = log;
 beforeEach(() => lines.splice(0));
@@ -38,7 +40,9 @@ function appWith(issue: CertificateEndpoint = issuing, overrides: Partial<Certif
   return buildCertificateApp({
     certificates: { issue, comeBackAfter: (starting) => (starting ? 2_000 : 7_400) },
     renewal: () => INFO,
+    onIssue: () => {},
     onRefusal: () => {},
+    reports: { take: async () => ({ claim: claimOf(), report: REPORT }) },
     metrics: createMetrics(),
     log,
     ...overrides,
@@ -87,14 +91,19 @@ describe('POST /certificate', () => {
     expect(lines).toEqual([
       {
         level: 'info',
-        message: 'certificate',
+        message: 'certificate issued',
         fields: {
+          result: 'issued',
           namespace: 'shop',
           pod: 'web-0',
+          podUid: 'uid-1',
+          serviceAccount: 'web',
           names: ['web.shop.svc'],
           serial: '0A',
-          notAfter: ISSUED.notAfter,
-          result: 'issued',
+          notAfter: '2030-01-01T00:00:00.000Z',
+          delivery: 'sidecar',
+          purpose: 'renewal',
+          ms: expect.any(Number),
         },
       },
     ]);
@@ -162,16 +171,38 @@ describe('POST /certificate', () => {
     expect(JSON.stringify(lines).length).toBeLessThan(5_000);
   });
 
-  test('metrics count requests by result and time them', async () => {
+  test('metrics count what is issued by its purpose, and what is not by its reason; all are timed', async () => {
     const metrics = createMetrics();
-    const outcomes = [issuing, refusing(new AutocertError('FORBIDDEN', 'no')), refusing(new TypeError('oh'))];
+    const outcomes = [
+      issuing,
+      refusing(new AutocertError('FORBIDDEN', 'no', { reason: 'NotAllowed' })),
+      refusing(new AutocertError('UNAUTHENTICATED', 'who?')),
+      refusing(new AutocertError('UNAVAILABLE', 'later')),
+      refusing(new TypeError('oh')),
+    ];
     const app = appWith((...args) => (outcomes.shift() ?? issuing)(...args), { metrics });
-    for (let turn = 0; turn < 4; turn += 1) await ask(app);
+    for (let turn = 0; turn < 6; turn += 1) await ask(app);
     const rendered = await metrics.render();
-    expect(rendered).toContain('autocert_certificate_requests_total{result="issued"} 2');
-    expect(rendered).toContain('autocert_certificate_requests_total{result="FORBIDDEN"} 1');
-    expect(rendered).toContain('autocert_certificate_requests_total{result="error"} 1');
-    expect(rendered).toContain('autocert_certificate_request_seconds_count 4');
+    for (const line of [
+      'issued_total{delivery="sidecar",purpose="renewal"} 2',
+      'issued_total{delivery="sidecar",purpose="starting"} 0',
+      'refused_total{delivery="sidecar",reason="NotAllowed"} 1',
+      'refused_total{delivery="sidecar",reason="Unauthenticated"} 1',
+      'failed_total{delivery="sidecar",reason="Unavailable"} 1',
+      'failed_total{delivery="sidecar",reason="Other"} 1',
+    ]) {
+      expect(rendered).toContain(`autocert_certificates_${line}\n`);
+    }
+    for (const [result, count] of Object.entries({ issued: 2, refused: 2, failed: 2 })) {
+      expect(rendered).toContain(`autocert_certificate_request_duration_seconds_count{result="${result}"} ${count}`);
+    }
+  });
+
+  test('whoever wants to know learns which pod got what', async () => {
+    const seen: unknown[] = [];
+    await ask(appWith(issuing, { onIssue: (...args) => seen.push(args) }));
+    const { answer: _, ...issuance } = ISSUED;
+    expect(seen).toEqual([[claimOf(), issuance]]);
   });
 });
 

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import https from 'node:https';
 import { type CertificateAnswer, RENEWALS_CONFIG_MAP } from '../../../runtime/contract.ts';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { fingerprintOf, validityOf } from '../../../runtime/x509/certificate.ts';
 import { readKeyRequestPem } from '../../../runtime/x509/certificate-request.ts';
 import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { runningPod } from '../../support/pods.ts';
@@ -116,15 +117,67 @@ describe('a webhook that is ready', () => {
     expect((await world.call('/renewal-info?namespace=shop')).status).toBe(404);
   });
 
-  test('shows Prometheus what happens on both ports, and when its certificate expires', async () => {
+  test('shows Prometheus what happens on both ports, and when the certificates of the PKI expire', async () => {
     const { csrPem } = await createKeyAndRequest();
     await world.certificate('bad', csrPem);
     await world.patch();
     const { body } = await world.call('/metrics');
-    expect(body).toMatch(/^autocert_serving_certificate_not_after_seconds \d{10}$/m);
-    expect(body).toMatch(/^autocert_certificate_requests_total\{result="UNAUTHENTICATED"\} [1-9]/m);
+    expect(body).toMatch(/^autocert_certificates_refused_total\{delivery="sidecar",reason="Unauthenticated"\} [1-9]/m);
     expect(body).toMatch(/^autocert_admissions_total\{result="injected"\} [1-9]/m);
+    expect(body).toMatch(/^autocert_ca_up 1$/m);
+    const { certificatePem } = world.ca.root;
+    const root = { fingerprint: fingerprintOf(certificatePem), ...validityOf(certificatePem) };
+    expect(body).toContain(
+      `certificate_not_after_timestamp_seconds{kind="root",fingerprint="${root.fingerprint.slice(0, 16)}"} ${root.notAfter.getTime() / 1000}\n`,
+    );
+    for (const kind of ['serving', 'intermediate']) {
+      expect(body).toMatch(
+        new RegExp(`^autocert_certificate_not_before_timestamp_seconds\\{kind="${kind}",.*\\} \\d{10}$`, 'm'),
+      );
+    }
   });
+
+  test('takes the report of a failing agent, tells the pod’s owner, and counts it until the pod has a certificate', async () => {
+    const { certificatePort: port } = world.webhook;
+    const body = {
+      reason: 'no space left',
+      since: '2026-01-01T00:00:00Z',
+      notAfter: '2026-01-02T00:00:00Z',
+      late: true,
+    };
+    const metrics = async () => (await world.call('/metrics')).body;
+    expect((await world.call('/report', { port, body, token: 'bad' })).status).toBe(401);
+    expect(await metrics()).toContain('autocert_agents_failing 0\n');
+    expect((await world.call('/report', { port, body, token: 'good' })).status).toBe(204);
+    expect(world.events.at(-1)).toMatchObject({
+      type: 'Warning',
+      involvedObject: { name: 'web-0', uid: 'uid-1' },
+      reason: 'CertificateNotObtained',
+      message: expect.stringContaining('no space left'),
+    });
+    expect(await metrics()).toContain('autocert_agents_failing 1\n');
+    expect(await metrics()).toContain('autocert_certificates_late{delivery="sidecar"} 1\n');
+    const { csrPem } = await createKeyAndRequest();
+    await world.certificate('good', csrPem);
+    expect(await metrics()).toContain('autocert_agents_failing 0\n');
+    expect((await world.call('/report', { body, token: 'good' })).status).toBe(404);
+  });
+});
+
+test('where it is asked for, each certificate is an Event of type Normal on the pod', async () => {
+  await using world = await WebhookWorld.ready();
+  const { csrPem } = await createKeyAndRequest();
+  await world.certificate('good', csrPem);
+  expect(world.events).toEqual([]);
+  world.config = { ...world.config, issuanceEvents: true };
+  await world.certificate('good', csrPem);
+  expect(world.events).toMatchObject([
+    {
+      type: 'Normal',
+      reason: 'CertificateIssued',
+      message: expect.stringMatching(/^certificate \w+ for web\.shop\.svc, valid/),
+    },
+  ]);
 });
 
 test('a configuration that changes is followed: the policy of names, and what agents are told', async () => {

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { placeholderCertificate, type ServingPair } from '../../../runtime/webhook/placeholder-certificate.ts';
 import { ServingCertificate } from '../../../runtime/webhook/serving-certificate.ts';
-import { type Validity, validityOf } from '../../../runtime/x509/certificate.ts';
+import { splitPem, type Validity, validityOf } from '../../../runtime/x509/certificate.ts';
 import { keptLog } from '../../support/logs.ts';
 import { MemoryCa } from '../../support/memory-ca.ts';
 import { issue } from '../../support/tiny-ca.ts';
@@ -18,6 +18,7 @@ class World {
   time = Math.floor(Date.now() / SECOND) * SECOND;
   ahead = 0;
   names: readonly string[] = ['autocert.step.svc', 'autocert.step'];
+  replaceBefore = 0;
   readonly ca = new MemoryCa(() => new Date(this.time));
   readonly log = keptLog();
   readonly installed: { pair: ServingPair; validity: Validity }[] = [];
@@ -26,6 +27,7 @@ class World {
   readonly serving = new ServingCertificate({
     issuer: this.issuer,
     names: () => this.names,
+    replaceBefore: () => this.replaceBefore,
     install: (pair, validity) => void this.installed.push({ pair, validity }),
     now: this.#now,
     random: () => 0.5,
@@ -131,6 +133,25 @@ describe('its renewal', () => {
     await world.pass(SECOND);
     expect(world.serving.isValid).toBe(true);
     expect(world.signed).toBe(2);
+  });
+
+  test('comes at once, and once, where autocert renew asks for it', async () => {
+    const world = await World.with();
+    await world.pass(MINUTE);
+    world.replaceBefore = world.time;
+    await world.pass(MINUTE);
+    expect(world.signed).toBe(2);
+  });
+
+  test('comes at once, and once, where its root is trusted no more: the API server would refuse it', async () => {
+    const world = await World.with();
+    await world.pass(MINUTE);
+    world.ca.replaceRoot();
+    await world.issuer.refresh();
+    await world.pass(MINUTE);
+    expect(world.signed).toBe(2);
+    const [, intermediate = ''] = splitPem(world.installed[1]?.pair.certificatePem ?? '');
+    expect(new X509Certificate(intermediate).checkIssued(new X509Certificate(world.ca.root))).toBe(true);
   });
 
   test('comes at once where the names have changed', async () => {

@@ -1,0 +1,188 @@
+/** Prometheus itself with our metrics, alerts and dashboard: what it scrapes, evaluates and answers. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ruleOf } from '../../constructs/monitoring.ts';
+import { alerts } from '../../constructs/monitoring-alerts.ts';
+import { PANELS } from '../../constructs/monitoring-dashboard.ts';
+import { type MonitoredWorld, monitoredWorld } from '../support/monitored-world.ts';
+import { BUILD_TIMEOUT_MS, type Output, output, program } from '../support/programs.ts';
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
+import { metricsIn, oursIn, samplesOf } from '../support/promql.ts';
+import { ALERT_CASES, MORE_CASES, type Series } from './alert-cases.ts';
+
+const ALL = alerts({ namespace: 'step', webhook: true, ca: true });
+const RULES = {
+  groups: [{ name: 'autocert', rules: ALL.map((alert) => ruleOf(alert, 'https://example.com/runbooks')) }],
+};
+const QUERIES = PANELS.flatMap(({ title, queries }) => queries.map(({ expr }) => [title, expr] as const));
+
+let dir: string;
+let rulesFile: string;
+let promtool: (args: readonly string[], input?: string) => Promise<Output>;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'autocert-monitoring-'));
+  rulesFile = join(dir, 'rules.yaml');
+  writeFileSync(rulesFile, JSON.stringify(RULES));
+  const file = await program('promtool');
+  promtool = (args, input) => output(file, args, {}, input);
+  await program('step-ca');
+}, BUILD_TIMEOUT_MS);
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test('the test sees the metrics in an expression', () => {
+  const expr =
+    'sum by (le, some_label) (rate(a_b_total{c_d="e_f"}[5m])) > 1 unless up{x="1"} and histogram_quantile(0.9, g_h)';
+  expect(metricsIn(expr)).toEqual(['a_b_total', 'up', 'g_h']);
+});
+
+describe('the alerts', () => {
+  test('are rules to promtool', async () => {
+    const { code, stdout, stderr } = await promtool(['check', 'rules', rulesFile]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`${ALL.length} rules found`);
+  });
+
+  /** How promtool says that an alert fires, or does not, at a time. */
+  const course = (alert: string, series: Series, fires: boolean, at = 120) => ({
+    interval: '1m',
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
+        eval_time: `${at}m`,
+        exp_samples: fires ? [{ labels: '{}', value: 1 }] : [],
+      },
+    ],
+  });
+  const check = async (name: string, tests: readonly object[]) => {
+    const file = join(dir, `${name}.yaml`);
+    writeFileSync(file, JSON.stringify({ rule_files: [rulesFile], evaluation_interval: '1m', tests }));
+    const { code, stdout, stderr } = await promtool(['test', 'rules', file]);
+    expect(`${code} ${stdout}${stderr}`).toMatch(/^0 /);
+  };
+
+  test('have a case each', () => {
+    expect(Object.keys(ALERT_CASES).sort()).toEqual(ALL.map(({ name }) => name).sort());
+  });
+
+  test.each(Object.entries(ALERT_CASES))(
+    '%s fires when it is to, and not otherwise',
+    async (alert, { fires, quiet, at }) => {
+      await check(alert, [course(alert, fires, true, at), course(alert, quiet, false, at)]);
+    },
+  );
+
+  test.each(MORE_CASES)('%s: %s', async (_title, alert, series, fires, at) => {
+    await check(`more-${alert}-${at}-${fires}`, [course(alert, series, fires, at)]);
+  });
+
+  test('that holds for less than its time fires not yet', async () => {
+    const series = { autocert_pods_not_injected: '0x110 3x300' };
+    await check('not-yet', [course('AutocertPodsNotInjected', series, false, 120)]);
+    await check('by-now', [course('AutocertPodsNotInjected', series, true, 130)]);
+  });
+});
+
+describe('what the programs serve', () => {
+  let world: MonitoredWorld;
+  let prometheus: Prometheus;
+  beforeAll(async () => {
+    world = await monitoredWorld();
+    prometheus = await startPrometheus(dir, world.targets, rulesFile);
+  }, BUILD_TIMEOUT_MS);
+  afterAll(async () => {
+    await prometheus?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  /** A query's samples, as soon as there are any: a rate takes two scrapes. */
+  const samples = async (expr: string) => {
+    for (let tries = 0; ; tries += 1) {
+      const found = await prometheus.query(expr);
+      if (found.length > 0 || tries === 200) return found;
+      await pause(100);
+    }
+  };
+
+  test('is well-named, of right types and documented, by promtool’s rules', async () => {
+    for (const { job, text } of await world.scrape()) {
+      expect([job, text]).toEqual([job, expect.stringMatching(/^# HELP /m)]);
+      const ours = oursIn(text);
+      if (ours.trim() === '') continue;
+      const { code, stdout, stderr } = await promtool(['check', 'metrics'], ours);
+      expect([job, code, stdout + stderr]).toEqual([job, 0, '']);
+    }
+  });
+
+  test('has every metric that an alert or the dashboard speaks of', async () => {
+    const wanted = [...ALL.map(({ expr }) => expr), ...QUERIES.map(([, expr]) => expr)].flatMap(metricsIn);
+    expect(wanted.length).toBeGreaterThan(40);
+    let missing: readonly string[] = wanted;
+    // The signer tells of an answer just after it has given it.
+    for (let tries = 0; tries < 200 && missing.length > 0; tries += 1) {
+      const served = new Set((await world.scrape()).flatMap(({ text }) => samplesOf(text).map(({ name }) => name)));
+      // Prometheus makes `up` itself.
+      missing = wanted.filter((name) => name !== 'up' && !served.has(name));
+      if (missing.length > 0) await pause(100);
+    }
+    expect(missing).toEqual([]);
+  });
+
+  test('is scraped by a real Prometheus, over the webhook’s TLS as well', async () => {
+    for (const { job } of world.targets) {
+      for (let tries = 0; tries < 200; tries += 1) {
+        const found = await prometheus.query(`up{job="${job}"} == 0`);
+        if (found.length === 0 && (await prometheus.query(`up{job="${job}"}`)).length > 0) break;
+        await pause(100);
+      }
+      const found = await prometheus.query(`up{job="${job}"}`);
+      expect(found.map(({ value }) => value[1])).toEqual(job === 'ca' ? ['1', '1'] : ['1']);
+    }
+  });
+
+  test('sets off the alerts whose cause is there, and no others', async () => {
+    interface Rule {
+      readonly name: string;
+      readonly health: string;
+      readonly lastError?: string;
+      readonly state: string;
+    }
+    const rules = async () => {
+      const { groups } = await prometheus.api<{ groups: readonly { rules: readonly Rule[] }[] }>('rules');
+      return groups.flatMap((group) => group.rules);
+    };
+    // The agent that has reported: it fails, and its certificate is late and has expired.
+    const causes = ['AutocertAgentsFailing', 'AutocertCertificatesLate', 'AutocertLeafExpiring'];
+    let found: readonly Rule[] = [];
+    let active: readonly string[] = [];
+    for (let tries = 0; tries < 200; tries += 1) {
+      found = await rules();
+      active = found.flatMap(({ name, state }) => (state === 'inactive' ? [] : name)).sort();
+      // Before the first scrape there is nothing but what is missing.
+      if (found.every(({ health }) => health === 'ok') && active.join() === causes.join()) break;
+      await pause(100);
+    }
+    expect(found.filter(({ health }) => health !== 'ok')).toEqual([]);
+    expect(active).toEqual(causes);
+  });
+
+  test.each(QUERIES)(
+    'answers the query of panel "%s": %s',
+    async (_title, expr) => {
+      const rated = samples(expr);
+      await world.issue();
+      expect((await rated).length).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+
+  test.each(ALL.map(({ name, expr }) => [name, expr] as const))(
+    'has samples for all that %s looks at',
+    async (_name, expr) => {
+      await prometheus.query(expr);
+      for (const metric of metricsIn(expr)) expect([metric, (await samples(metric)).length]).not.toEqual([metric, 0]);
+    },
+  );
+});
