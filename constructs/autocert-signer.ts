@@ -1,5 +1,5 @@
 /**
- * The signer of native delivery.
+ * The signer: native delivery, and what is to be kept in the cluster.
  * @module
  */
 import { Construct } from 'constructs';
@@ -50,11 +50,14 @@ export interface AutocertSignerProps extends SignerOptions, SchedulingProps {
   readonly policy: () => PolicyConfig;
   /** Image with our programs. */
   readonly image: ContainerImage;
+  /** Name of the MutatingWebhookConfiguration whose `caBundle` the signer keeps. @default - there is no webhook */
+  readonly webhookConfiguration?: string;
 }
 
 /**
- * Answers kubelet's PodCertificateRequests on Kubernetes 1.37 and later, and keeps the ClusterTrustBundle with the roots.
- * On older clusters it waits for that API, so that the same manifests fit both. `AutocertWebhook` makes it.
+ * Keeps the `caBundle` of the webhook's registration; on Kubernetes 1.37 and later it answers kubelet's
+ * PodCertificateRequests, too, and keeps the ClusterTrustBundle with the roots. On older clusters it waits for that API, so
+ * that the same manifests fit both. `AutocertWebhook` makes it.
  */
 export class AutocertSigner extends Construct {
   /** Makes the signer's objects; none of them is named after `id`. */
@@ -70,13 +73,18 @@ export class AutocertSigner extends Construct {
       ca,
       atStart,
       followed: () =>
-        ({ ...props.policy(), ...caConfig(ca), ...defined({ renewAt }), ...atStart }) satisfies SignerConfig,
+        ({
+          ...props.policy(),
+          ...caConfig(ca),
+          ...defined({ renewAt, webhookConfiguration: props.webhookConfiguration }),
+          ...atStart,
+        }) satisfies SignerConfig,
       image: props.image,
       replicas: checkReplicas('signer.replicas', props.replicas ?? 2),
       resources: checkResources('signer.resources', props.resources ?? SIGNER_RESOURCES),
       ports: [{ name: 'http', number: PORT }],
       probes: { healthz: '/healthz', readyz: '/readyz', scheme: 'HTTP' },
-      rights: signerRights(NAME),
+      rights: signerRights(NAME, props.webhookConfiguration),
     });
   }
 }

@@ -14,9 +14,9 @@ import { Injector } from './injector.ts';
 import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.ts';
 import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type SchedulingProps, scheduling } from './pods.ts';
 import { refuseTwins } from './twins.ts';
-import { checkInstance, checkList, checkName, checkObject, checkOptional, refuse } from './validation.ts';
+import { checkFlag, checkInstance, checkList, checkName, checkObject, checkOptional, refuse } from './validation.ts';
 import { ValidationPolicy } from './validation-policy.ts';
-import { addWebhookServer } from './webhook-server.ts';
+import { addWebhookServer, WEBHOOK_NAME } from './webhook-server.ts';
 
 /** Properties of {@link AutocertWebhook}. */
 export interface AutocertWebhookProps extends SchedulingProps {
@@ -35,6 +35,11 @@ export interface AutocertWebhookProps extends SchedulingProps {
   readonly excludedNamespaces?: readonly string[];
   /** The signer of native delivery. @default - two pods; kubelet renews when two thirds of the lifetime are gone */
   readonly signer?: SignerOptions;
+  /**
+   * Whether each certificate that a pod gets is an Event of type Normal on it, besides the line in the log.
+   * @default false
+   */
+  readonly issuanceEvents?: boolean;
 }
 
 const checkInjector = checkInstance('it takes Injector.webhook(…) or Injector.policy()', Injector);
@@ -49,6 +54,9 @@ const checkInjector = checkInstance('it takes Injector.webhook(…) or Injector.
 export class AutocertWebhook extends Construct implements IAutocertWebhook {
   /** CA that signs. */
   readonly ca: IStepCa;
+  /** Whether a webhook runs, and with it the certificate endpoint: not with `Injector.policy()`. */
+  readonly hasServer: boolean;
+  readonly #issuanceEvents: boolean;
   readonly #excluded: Set<string>;
   readonly #namespaces = new Map<string, NamespacePolicy>();
 
@@ -63,6 +71,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     this.#refuseSecond();
     const image = checkedImage('image', props.image ?? DEFAULT_IMAGE, props.imagePullPolicy);
     const { webhook } = checkInjector('injector', props.injector ?? Injector.webhook());
+    this.hasServer = webhook !== undefined;
+    this.#issuanceEvents = checkFlag('issuanceEvents', props.issuanceEvents ?? false);
     const known = { ...scheduling(props), ca: this.ca, image, policy: () => this.policy() };
     if (webhook) addWebhookServer(this, { ...known, settings: webhook });
     else new InjectionPolicy(this, 'Resource', known);
@@ -70,7 +80,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
       new ValidationPolicy(this, 'Validation', { ...known, policyInjector: webhook === undefined });
     }
     const signer: SignerOptions = checkOptional('signer', props.signer, checkObject) ?? {};
-    new AutocertSigner(this, 'Signer', { ...signer, ...known });
+    const kept = webhook ? { webhookConfiguration: WEBHOOK_NAME } : {};
+    new AutocertSigner(this, 'Signer', { ...signer, ...known, ...kept });
   }
 
   /** Never gives a certificate to pods of a namespace, even where it is labelled. */
@@ -107,6 +118,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
       ...goLifetimes(this.ca),
       excludedNamespaces: this.excludedNamespaces,
       namespaces: Object.fromEntries(namespaces),
+      ...(this.#issuanceEvents && { issuanceEvents: true }),
     };
   }
 

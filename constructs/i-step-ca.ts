@@ -17,7 +17,7 @@ export interface IStepCa extends IConstruct {
   readonly clusterDomain: string;
   /** ConfigMap in `namespace` with the root certificates under `root_ca.crt`. */
   readonly rootConfigMap: string;
-  /** The root certificates, PEM, if they are known at synth: they are in the webhook's `caBundle` then. */
+  /** The root certificates, PEM, if they are known at synth: they are in the webhook's `caBundle` from the start then. */
   readonly rootCertificate: string | undefined;
   /** Name of the JWK provisioner that signs one-time tokens for pods. */
   readonly provisioner: string;
@@ -29,15 +29,10 @@ export interface IStepCa extends IConstruct {
   readonly minDuration: Duration;
   /** Longest lifetime that a pod may ask for. */
   readonly maxDuration: Duration;
-  /**
-   * Has the `caBundle` of the MutatingWebhookConfiguration of that name filled in when the root certificates exist, if
-   * they are not known at synth.
-   */
-  fillCaBundle(webhookConfiguration: string): void;
 }
 
 function isStepCa(value: unknown): value is IStepCa {
-  return typeof (value as IStepCa | null | undefined)?.fillCaBundle === 'function';
+  return typeof (value as IStepCa | null | undefined)?.provisionerPasswordSecret === 'string';
 }
 
 /** A prop that takes one. */

@@ -66,7 +66,4 @@ export class ImportedStepCa extends Construct implements IStepCa {
       data: { [PkiFile.root]: this.rootCertificate },
     });
   }
-
-  /** Nothing is to be done: the root certificate is known. */
-  fillCaBundle(_webhookConfiguration: string): void {}
 }

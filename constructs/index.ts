@@ -13,6 +13,7 @@ export type { StepCaFromUrlProps } from './imported-step-ca.ts';
 export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.ts';
 export { Injector, type WebhookInjectorOptions } from './injector.ts';
 export type { LifetimeProps } from './lifetimes.ts';
+export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.ts';
 export { type ExistingPkiOptions, type InClusterPkiOptions, Pki } from './pki.ts';
 export type { ContainerImage, ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
 export { StepCa, type StepCaProps } from './step-ca.ts';

@@ -13,7 +13,7 @@ export interface InjectionWebhookInput {
   /** Name of the registration and of the webhook's Service. */
   readonly name: string;
   readonly namespace: string;
-  /** PEM roots by which the API server trusts the webhook. Absent: they are filled in later. */
+  /** PEM roots by which the API server trusts the webhook. Absent: the signer fills them in. */
   readonly caBundle: string | undefined;
   readonly failurePolicy: 'Fail' | 'Ignore';
   readonly timeoutSeconds: number;

@@ -71,6 +71,13 @@ export class Pki {
   /** Secret with the password of the provisioner `autocert`. */
   readonly autocertPasswordSecret: string;
 
+  /** Secrets that hold keys, or open them. */
+  get secrets(): readonly string[] {
+    const rootKey = this.caName === undefined ? [] : [PkiObject.rootKey];
+    const { intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret } = this;
+    return [...rootKey, intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret];
+  }
+
   private constructor(from: { caName?: string; options?: ExistingPkiOptions }) {
     const { options } = from;
     const secret = (prop: string, name: string | undefined, usual: string) => checkObjectName(prop, name ?? usual);

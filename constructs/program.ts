@@ -25,7 +25,12 @@ import type { Rights } from './rights.ts';
 
 /** Where the volume is mounted, and what is where in it. */
 const FOLDER = '/etc/autocert';
-const PATHS = { config: 'config.json', root: `ca/${PkiFile.root}`, password: `provisioner/${PkiFile.password}` };
+const PATHS = {
+  config: 'config.json',
+  root: `ca/${PkiFile.root}`,
+  password: `provisioner/${PkiFile.password}`,
+  nextPassword: `provisioner/${PkiFile.nextPassword}`,
+};
 
 /** How a program reaches the CA: part of its configuration. */
 export function caConfig(ca: IStepCa): CaConfig {
@@ -34,6 +39,7 @@ export function caConfig(ca: IStepCa): CaConfig {
     rootFile: `${FOLDER}/${PATHS.root}`,
     provisioner: ca.provisioner,
     provisionerPasswordFile: `${FOLDER}/${PATHS.password}`,
+    provisionerNextPasswordFile: `${FOLDER}/${PATHS.nextPassword}`,
   };
 }
 
@@ -148,5 +154,7 @@ function sources({ ca, name }: ProgramInput): k8s.VolumeProjection[] {
     { configMap: item(configMapOf(name), PATHS.config, PATHS.config) },
     { configMap: item(ca.rootConfigMap, PkiFile.root, PATHS.root) },
     { secret: item(ca.provisionerPasswordSecret, PkiFile.password, PATHS.password) },
+    // There only while one password replaces the other.
+    { secret: { ...item(ca.provisionerPasswordSecret, PkiFile.nextPassword, PATHS.nextPassword), optional: true } },
   ];
 }

@@ -20,8 +20,22 @@ export const WEBHOOK_RIGHTS = {
   namespace: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [RENEWALS_CONFIG_MAP], verbs: ['get'] }],
 } satisfies Rights;
 
-/** Of the signer, whose Lease has the name `lease`. */
-export function signerRights(lease: string): Rights {
+/**
+ * Of the signer, whose Lease has the name `lease`, and which keeps the `caBundle` of the MutatingWebhookConfiguration
+ * `webhookConfiguration`, if there is one.
+ */
+export function signerRights(lease: string, webhookConfiguration?: string): Rights {
+  const caBundle: readonly k8s.PolicyRule[] =
+    webhookConfiguration === undefined
+      ? []
+      : [
+          {
+            apiGroups: ['admissionregistration.k8s.io'],
+            resources: ['mutatingwebhookconfigurations'],
+            resourceNames: [webhookConfiguration],
+            verbs: ['get', 'patch'],
+          },
+        ];
   return {
     cluster: [
       { apiGroups: CERTIFICATES, resources: ['podcertificaterequests'], verbs: ['list', 'watch'] },
@@ -36,7 +50,10 @@ export function signerRights(lease: string): Rights {
         // It applies, so the name is known before the object is, and even `create` can be tied to it.
         verbs: ['create', 'patch'],
       },
+      ...caBundle,
       ...PODS,
+      // To count the pods that want a certificate and were started without; it asks for their metadata only.
+      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list'] },
     ],
     namespace: [
       // The API cannot tie `create` to names: what it creates has none yet.

@@ -7,7 +7,11 @@ import type { Construct } from 'constructs';
 import { metadata } from './objects.ts';
 
 /** Makes the namespace, at the Pod Security level `restricted`: every pod of ours complies with it. */
-export function systemNamespace(scope: Construct, name: string): k8s.KubeNamespace {
+export function systemNamespace(
+  scope: Construct,
+  name: string,
+  annotations: Readonly<Record<string, string>> = {},
+): k8s.KubeNamespace {
   const level = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  return new k8s.KubeNamespace(scope, 'Namespace', { metadata: metadata(name, undefined, level) });
+  return new k8s.KubeNamespace(scope, 'Namespace', { metadata: { ...metadata(name, undefined, level), annotations } });
 }

@@ -19,8 +19,9 @@ import type { ContainerImage, SchedulingProps } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
 import { WEBHOOK_RIGHTS } from './rights.ts';
 
-/** Name of every object, and the label `app` of the pods. */
-const NAME = 'autocert';
+/** Name of every object, the registration among them, and the label `app` of the pods. */
+export const WEBHOOK_NAME = 'autocert';
+const NAME = WEBHOOK_NAME;
 
 /** What the API server and kubelet reach, and what pods reach. */
 const ADMISSION = { name: 'https', number: CONTAINER_PORT };
@@ -69,7 +70,6 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
   const { failurePolicy, timeoutSeconds } = settings;
   const caBundle = ca.rootCertificate;
   addInjectionWebhook(scope, { name: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
-  ca.fillCaBundle(NAME);
 }
 
 function webhookConfig({ ca, image, settings }: WebhookServerInput) {

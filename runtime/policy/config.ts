@@ -7,6 +7,7 @@ import {
   asText,
   type Check,
   Faults,
+  flag,
   list,
   mapOf,
   object,
@@ -48,6 +49,7 @@ export const POLICY: Shape = {
   namespaces: mapOf(
     object({ allowedNames: optional(list(pattern)), maxDuration: optional(duration) }, { strict: true }),
   ),
+  issuanceEvents: optional(flag),
 };
 
 /** min ≤ default ≤ max, and no namespace's maximum below the CA's minimum, where no certificate could be issued. */

@@ -62,6 +62,7 @@ describe('dist/', () => {
   test('has pods only that pass Pod Security restricted', () => {
     const specs = [...podSpecs(manifests)];
     expect(specs.map(([name]) => name).sort()).toEqual([
+      'CronJob/autocert-pki',
       'Deployment/autocert',
       'Deployment/autocert-signer',
       expect.stringMatching(/^Job\/autocert-init-/),

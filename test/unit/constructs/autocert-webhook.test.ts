@@ -86,6 +86,14 @@ describe('AutocertWebhook', () => {
     ]);
   });
 
+  test('tells webhook and signer to make Events of issued certificates, where that is asked for', () => {
+    const settings = (made: readonly Manifest[]) =>
+      ['autocert-config', 'autocert-signer-config'].map((name) => configOf(made, name, 'config.json').issuanceEvents);
+    expect(settings(manifests)).toEqual([undefined, undefined]);
+    expect(settings(made({ issuanceEvents: true }))).toEqual([true, true]);
+    expect(() => made({ issuanceEvents: 'yes' as never })).toThrow(/^issuanceEvents: got "yes"/);
+  });
+
   test('lets its signer answer for its own signer name, and do nothing beyond what it does', () => {
     const certificates = ['certificates.k8s.io'];
     expect(find(manifests, 'ClusterRole', 'autocert-signer').rules).toEqual([
@@ -103,8 +111,15 @@ describe('AutocertWebhook', () => {
         resourceNames: ['autocert.step.sm:workload:root'],
         verbs: ['create', 'patch'],
       },
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations'],
+        resourceNames: ['autocert'],
+        verbs: ['get', 'patch'],
+      },
       { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list'] },
     ]);
     expect(find(manifests, 'Role', 'autocert-signer').rules).toEqual([
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
@@ -157,8 +172,17 @@ describe('AutocertWebhook', () => {
         (source: Record<string, { items: { path: string }[] }>) => Object.values(source)[0]?.items ?? [],
       );
       const paths = items.map(({ path }: { path: string }) => `/etc/autocert/${path}`);
-      const { rootFile, provisionerPasswordFile } = configOf(manifests, `${name}-config`, 'config.json');
-      expect(paths).toEqual(['/etc/autocert/config.json', rootFile, provisionerPasswordFile]);
+      const { rootFile, provisionerPasswordFile, provisionerNextPasswordFile } = configOf(
+        manifests,
+        `${name}-config`,
+        'config.json',
+      );
+      expect(paths).toEqual([
+        '/etc/autocert/config.json',
+        rootFile,
+        provisionerPasswordFile,
+        provisionerNextPasswordFile,
+      ]);
     }
   });
 
@@ -189,8 +213,26 @@ describe('AutocertWebhook', () => {
     });
   });
 
-  test('leaves the caBundle to the Job that makes the root', () => {
+  test('leaves the caBundle to the signer, which may patch this registration and no other', () => {
     expect(registration(manifests).clientConfig).not.toHaveProperty('caBundle');
+    expect(configOf(manifests, 'autocert-signer-config', 'config.json').webhookConfiguration).toBe('autocert');
+    const { rules = [] } = find(manifests, 'ClusterRole', 'autocert-signer');
+    expect(rules.filter(({ apiGroups }) => apiGroups.includes('admissionregistration.k8s.io'))).toEqual([
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations'],
+        resourceNames: ['autocert'],
+        verbs: ['get', 'patch'],
+      },
+    ]);
+  });
+
+  test('has a signer without rights on webhooks where there is none', () => {
+    const all = synth(
+      (chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector: Injector.policy() }),
+    );
+    expect(JSON.stringify(find(all, 'ClusterRole', 'autocert-signer'))).not.toContain('webhook');
+    expect(configOf(all, 'autocert-signer-config', 'config.json')).not.toHaveProperty('webhookConfiguration');
   });
 
   test('refuses annotated pods while it is down, unless told to let them pass', () => {
@@ -380,7 +422,7 @@ describe('AutocertWebhook with Injector.policy()', () => {
     webhook.addNamespace('shop', { allowedNames: ['*.shop.example.com'] });
     webhook.excludeNamespace('backup');
     for (const kind of ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy']) {
-      const { spec } = find(chart.toJson(), kind);
+      const { spec } = find(chart.toJson(), kind, 'autocert');
       const { values } = spec.matchConstraints.namespaceSelector.matchExpressions[0];
       expect(values).toEqual(['backup', 'kube-system', 'step']);
       if (kind.startsWith('Validating')) expect(JSON.stringify(spec.variables)).toContain('shop\\\\\\\\.example');

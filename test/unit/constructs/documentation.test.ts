@@ -40,15 +40,7 @@ describe('the documentation of the constructs', () => {
 
   test('is looked at: the test sees what there is to document', () => {
     const names = members.map(({ where }) => where);
-    for (const known of [
-      'StepCa',
-      'replicas',
-      'fromUrl',
-      'fillCaBundle',
-      'excludeNamespace',
-      'mysql',
-      'allowedNames',
-    ]) {
+    for (const known of ['StepCa', 'replicas', 'fromUrl', 'retain', 'excludeNamespace', 'mysql', 'allowedNames']) {
       expect(names.some((where) => where.endsWith(`: ${known}`))).toBe(true);
     }
   });

@@ -58,6 +58,7 @@ describe('docs/constructs.md', () => {
     ['SignerOptions', 'autocert-signer'],
     ['AutocertNamespaceProps', 'autocert-namespace'],
     ['NamespaceRules', 'i-autocert-webhook'],
+    ['AutocertMonitoringProps', 'monitoring'],
   ])('has every prop of %s in its tables', (name, file) => {
     const source = readFileSync(join(import.meta.dirname, `../../../constructs/${file}.ts`), 'utf8');
     const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`).exec(source) ?? [];

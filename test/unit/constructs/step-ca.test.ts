@@ -28,7 +28,11 @@ describe('StepCa', () => {
 
   test('gives a namespace to every object but those of the cluster', () => {
     const inCluster = manifests.filter(({ metadata }) => metadata.namespace === undefined);
-    expect(listed(inCluster)).toEqual(['Namespace/step']);
+    expect(listed(inCluster)).toEqual([
+      'Namespace/step',
+      'ValidatingAdmissionPolicy/autocert-pki-step',
+      'ValidatingAdmissionPolicyBinding/autocert-pki-step',
+    ]);
     expect(new Set(manifests.map(({ metadata }) => metadata.namespace ?? 'step'))).toEqual(new Set(['step']));
   });
 
@@ -54,49 +58,99 @@ describe('StepCa', () => {
     expect(container.securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['NET_BIND_SERVICE'] });
   });
 
-  test('is probed over HTTPS at /health', () => {
-    const [container] = find(manifests, 'StatefulSet').spec.template.spec.containers;
-    for (const { httpGet } of [container.startupProbe, container.readinessProbe, container.livenessProbe]) {
-      expect(httpGet).toEqual({ path: '/health', port: 4443, scheme: 'HTTPS' });
-    }
+  const caPod = (props?: StepCaProps) => find(made(props), 'StatefulSet').spec.template;
+  const container = (name: string, props?: StepCaProps) =>
+    caPod(props).spec.containers.find((each: { name: string }) => each.name === name);
+
+  test('is ready when step-ca answers and the supervisor says that certificates can be had', () => {
+    expect(container('step-ca').readinessProbe.httpGet).toEqual({ path: '/health', port: 4443, scheme: 'HTTPS' });
+    expect(container('supervisor').readinessProbe.httpGet).toEqual({ path: '/readyz', port: 9404, scheme: 'HTTP' });
   });
 
-  test('has five minutes to start, in which Badger replays its log', () => {
-    const [{ startupProbe }] = find(manifests, 'StatefulSet').spec.template.spec.containers;
-    expect(startupProbe.periodSeconds * startupProbe.failureThreshold).toBe(300);
+  test('is never killed by kubelet for waiting: its supervisor restarts a step-ca that does not answer', () => {
+    expect(container('step-ca')).not.toHaveProperty('livenessProbe');
+    expect(container('step-ca')).not.toHaveProperty('startupProbe');
+    expect(container('supervisor').livenessProbe.httpGet.path).toBe('/healthz');
+  });
+
+  test('is the container in which kubectl runs commands, with what step needs for them', () => {
+    const { metadata, spec } = caPod();
+    expect(metadata.annotations['kubectl.kubernetes.io/default-container']).toBe('step-ca');
+    expect(spec.containers[0].name).toBe('step-ca');
+    expect(spec.containers[0].env).toEqual([
+      { name: 'STEPPATH', value: '/home/step/.step' },
+      { name: 'STEP_CA_URL', value: 'https://localhost:4443' },
+      { name: 'STEP_ROOT', value: '/home/step/.step/certs/root_ca.crt' },
+    ]);
+  });
+
+  test('has its metrics on, each container at a port of its own', () => {
+    expect(configOf(made(), 'ca-config', 'ca.json').metricsAddress).toBe(':9403');
+    expect(container('step-ca').ports).toContainEqual({ name: 'metrics', containerPort: 9403 });
+    expect(container('supervisor').ports).toEqual([{ name: 'supervisor', containerPort: 9404 }]);
   });
 
   test('mounts only the keys of the Secrets that it needs, and never the root key', () => {
     const { spec } = find(manifests, 'StatefulSet').spec.template;
     const secrets = spec.volumes.find(({ name }: { name: string }) => name === 'secrets');
+    const optional = (name: string, key: string) => ({ secret: { name, items: [{ key, path: key }], optional: true } });
     expect(secrets.projected.sources).toEqual([
       { secret: { name: 'ca-intermediate-key', items: [{ key: 'intermediate_ca_key', path: 'intermediate_ca_key' }] } },
+      optional('ca-intermediate-key', 'intermediate_ca.crt'),
       { secret: { name: 'ca-password', items: [{ key: 'password', path: 'password' }] } },
+      optional('ca-password', 'next-password'),
     ]);
     expect(JSON.stringify(spec)).not.toContain('ca-root-key');
     expect(spec.automountServiceAccountToken).toBe(false);
   });
 
-  test('composes its configuration in memory when the pod starts', () => {
-    const { initContainers, volumes } = find(manifests, 'StatefulSet').spec.template.spec;
-    expect(initContainers[0].command).toEqual([
-      '/usr/local/bin/autocert',
-      'pki',
-      'config',
-      '--template',
-      '/etc/autocert/template/ca.json',
-      '--provisioners',
-      '/etc/autocert/provisioners/provisioners.json',
-      '--out',
-      '/home/step/.step/config/ca.json',
+  test('brings a shell into the container of step-ca, whose image may have none', () => {
+    expect(caPod().spec.initContainers[0].command).toEqual([
+      '/bin/busybox',
+      'cp',
+      '/bin/busybox',
+      '/usr/local/share/autocert/ca.sh',
+      '/run/autocert/programs',
     ]);
-    expect(volumes).toContainEqual({ name: 'config', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } });
+    expect(container('step-ca').command).toEqual([
+      '/run/autocert/programs/busybox',
+      'sh',
+      '/run/autocert/programs/ca.sh',
+      '/run/autocert/control',
+      '/home/step/.step/config',
+    ]);
+    expect(container('step-ca').volumeMounts).toContainEqual({
+      name: 'programs',
+      mountPath: '/run/autocert/programs',
+      readOnly: true,
+    });
   });
 
-  test('never restarts a pod for a Secret, and always for a changed setting', () => {
-    const checksum = (props?: StepCaProps) => find(made(props), 'StatefulSet').spec.template.metadata.annotations;
-    expect(checksum({ dnsNames: ['ca.example.com'] })).not.toEqual(checksum());
-    expect(checksum({ replicas: 1 })).toEqual(checksum());
+  test('has its configuration composed in memory by the supervisor, and step-ca only reads it', () => {
+    const { volumes } = caPod().spec;
+    for (const name of ['config', 'control', 'programs']) {
+      expect(volumes).toContainEqual({ name, emptyDir: { medium: 'Memory', sizeLimit: expect.any(String) } });
+    }
+    const mountPath = '/home/step/.step/config';
+    expect(container('supervisor').volumeMounts).toContainEqual({ name: 'config', mountPath });
+    expect(container('step-ca').volumeMounts).toContainEqual({ name: 'config', mountPath, readOnly: true });
+  });
+
+  test('tells the supervisor of files that are mounted in its container', () => {
+    for (const props of [{}, { database: CaDatabase.mysql({ dataSourceSecret: 'x' }), replicas: 3 }]) {
+      const { inputs, out, control, database } = configOf(made(props), 'ca-config', 'supervisor.json');
+      const { volumeMounts, command } = container('supervisor', props);
+      const folders = volumeMounts.map((mount: { mountPath: string }) => mount.mountPath);
+      const used = [...Object.values(inputs), out, control, ...Object.values(database ?? {}), command.at(-1)];
+      for (const file of used) expect(folders.some((folder: string) => `${file}/`.startsWith(`${folder}/`))).toBe(true);
+    }
+  });
+
+  test('has no new pod for a changed Secret or setting, which the supervisor takes over', () => {
+    const checksum = (props?: StepCaProps) => caPod(props).metadata.annotations;
+    expect(checksum({ dnsNames: ['ca.example.com'] })).toEqual(checksum());
+    const database = CaDatabase.mysql({ dataSourceSecret: 'x' });
+    expect(checksum({ database })).not.toEqual(checksum());
   });
 
   test('answers to the names of its Service, to localhost, and to those given', () => {
@@ -146,6 +200,8 @@ describe('StepCa', () => {
     expect(images.map(({ image }) => image).sort()).toEqual([
       'mirror.example/autocert:2',
       'mirror.example/autocert:2',
+      'mirror.example/autocert:2',
+      'mirror.example/autocert:2',
       'mirror.example/step-ca:1',
     ]);
   });
@@ -157,6 +213,18 @@ describe("StepCa's database", () => {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '1Gi' } },
     });
+  });
+
+  test('is one file on it, which the supervisor looks after, with room elsewhere for when the volume is full', () => {
+    const file = '/home/step/.step/db/ca.bolt';
+    expect(configOf(made(), 'ca-config', 'ca.json').db).toEqual({ type: 'bbolt', dataSource: file });
+    expect(configOf(made(), 'ca-config', 'supervisor.json').database).toEqual({
+      file,
+      scratch: '/run/autocert/scratch',
+    });
+    for (const { volumeMounts } of find(made(), 'StatefulSet').spec.template.spec.containers) {
+      expect(volumeMounts).toContainEqual({ name: 'db', mountPath: '/home/step/.step/db' });
+    }
   });
 
   test('has the size and the class that are asked for', () => {
@@ -185,9 +253,10 @@ describe("StepCa's database", () => {
     });
     expect(listed(manifests)).not.toContain('PersistentVolumeClaim/ca-db');
     expect(configOf(manifests, 'ca-config', 'ca.json').db).toEqual({ type, dataSource: '', database: 'stepca' });
-    expect(spec.template.spec.initContainers[0].command).toEqual(
-      expect.arrayContaining(['--data-source-file', '/etc/autocert/data-source/dataSource']),
-    );
+    const supervisor = configOf(manifests, 'ca-config', 'supervisor.json');
+    expect(supervisor.inputs.dataSource).toBe('/etc/autocert/data-source/dataSource');
+    expect(supervisor.database).toBeUndefined();
+    expect(supervisor.restartSpreadSeconds).toBe(20);
     expect(spec.template.spec.containers[0].volumeMounts).not.toContainEqual(
       expect.objectContaining({ name: 'data-source' }),
     );
@@ -197,22 +266,30 @@ describe("StepCa's database", () => {
 describe('the PKI made in the cluster', () => {
   const manifests = made();
 
-  test('is made by a Job that may create, and read what it created, in its own namespace only', () => {
+  test('is made and looked after by what may create and change it, and nothing else, in its own namespace only', () => {
     expect(find(manifests, 'Role', 'autocert-init').rules).toEqual([
       { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ca-certs'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ca-certs'], verbs: ['get', 'update'] },
       {
         apiGroups: [''],
         resources: ['secrets'],
-        resourceNames: ['ca-root-key', 'ca-intermediate-key', 'ca-provisioners', 'ca-password', 'autocert-password'],
+        resourceNames: ['ca-root-key', 'ca-intermediate-key'],
+        verbs: ['get', 'update'],
+      },
+      // Nobody could make these again, so it never changes them.
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: ['ca-provisioners', 'ca-password', 'autocert-password', 'ca-next-root'],
         verbs: ['get'],
       },
     ]);
     expect(listed(manifests).filter((name) => name.startsWith('Cluster'))).toEqual([]);
   });
 
-  test('is not waited for by a webhook that is not there', () => {
-    expect(find(manifests, 'Job').spec.template.spec.containers[0].command).toEqual([
+  test('is made by a Job, and looked after each day by the same command', () => {
+    const { spec: job } = find(manifests, 'Job');
+    expect(job.template.spec.containers[0].command).toEqual([
       '/usr/local/bin/autocert',
       'pki',
       'init',
@@ -221,46 +298,28 @@ describe('the PKI made in the cluster', () => {
       '--ca-name',
       'Autocert',
     ]);
+    const { spec } = find(manifests, 'CronJob', 'autocert-pki');
+    expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 43_200 });
+    expect(spec.schedule).toMatch(/^\d+ \d+ \* \* \*$/);
+    expect(spec.jobTemplate.spec).toEqual({ ...job, activeDeadlineSeconds: 3600 });
   });
 
-  test('reaches the caBundle of the webhook, which the Job may patch and no other', () => {
+  test('leaves no Job behind: it goes a day after it has finished, and Argo CD does not miss it', () => {
+    const { spec, metadata } = find(manifests, 'Job');
+    expect(spec.ttlSecondsAfterFinished).toBe(86_400);
+    expect(metadata.annotations).toEqual({ 'argocd.argoproj.io/hook': 'Sync' });
+  });
+
+  test('has no rights on webhooks: the signer keeps the caBundle', () => {
     const both = synth((chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') }));
-    const { command } = find(both, 'Job').spec.template.spec.containers[0];
-    expect(command.join(' ')).toContain('--webhook autocert');
-    expect(find(both, 'ClusterRole', 'autocert-init').rules).toEqual([
-      {
-        apiGroups: ['admissionregistration.k8s.io'],
-        resources: ['mutatingwebhookconfigurations'],
-        resourceNames: ['autocert'],
-        verbs: ['get', 'patch'],
-      },
-    ]);
-  });
-
-  test('is not changed by a question: only fillCaBundle has the Job write to a webhook', () => {
-    const chart = new Chart(new App(), 'test');
-    const ca = new StepCa(chart, 'ca');
-    expect(ca.rootCertificate).toBeUndefined();
-    const before = chart.toJson();
-    ca.fillCaBundle('autocert');
-    const after = chart.toJson();
-    expect(JSON.stringify(before)).not.toContain('--webhook');
-    expect(JSON.stringify(after)).toContain('"--webhook","autocert"');
-    ca.fillCaBundle('autocert');
-    expect(chart.toJson()).toEqual(after);
-    expect(() => ca.fillCaBundle('other')).toThrow('the root goes into one caBundle, and autocert has it already');
+    expect(listed(both)).not.toContain('ClusterRole/autocert-init');
+    expect(JSON.stringify(find(both, 'Job'))).not.toContain('--webhook');
   });
 
   test('has the rights of the Job before the Job', () => {
     const names = listed(synth((chart) => new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') })));
     const job = names.findIndex((name) => name.startsWith('Job/'));
-    expect(names.slice(0, job)).toEqual(
-      expect.arrayContaining([
-        'RoleBinding/autocert-init',
-        'ClusterRole/autocert-init',
-        'ClusterRoleBinding/autocert-init',
-      ]),
-    );
+    expect(names.slice(0, job)).toContain('RoleBinding/autocert-init');
   });
 
   test('has a Job of another name when the Job changes, since Jobs cannot be changed', () => {
@@ -268,6 +327,23 @@ describe('the PKI made in the cluster', () => {
     expect(name()).toMatch(/^autocert-init-[0-9a-f]{10}$/);
     expect(name({ autocertImage: 'autocert:2' })).not.toBe(name());
     expect(name({ dnsNames: ['ca.example.com'] })).toBe(name());
+  });
+
+  test('has a Job of another name also when a JSON patch changes it, unless the patch names it', () => {
+    const patched = (...patches: JsonPatch[]) => {
+      const all = synth((chart) => {
+        const ca = new StepCa(chart, 'ca');
+        ApiObject.of(ca.node.findChild('Init')).addJsonPatch(...patches);
+      });
+      return find(all, 'Job');
+    };
+    const secrets = JsonPatch.add('/spec/template/spec/imagePullSecrets', [{ name: 'registry' }]);
+    const { metadata, spec } = patched(secrets);
+    expect(spec.template.spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
+    expect(metadata.name).toMatch(/^autocert-init-[0-9a-f]{10}$/);
+    expect(metadata.name).not.toBe(find(manifests, 'Job').metadata.name);
+    expect(patched(secrets).metadata.name).toBe(metadata.name);
+    expect(patched(JsonPatch.replace('/metadata/name', 'mine')).metadata.name).toBe('mine');
   });
 
   test('is named as the props say', () => {
@@ -326,11 +402,11 @@ describe('an existing PKI', () => {
     expect(find(made({ pki }), 'ConfigMap', 'ca-certs').data?.['root_ca.crt']).toBe(other + root);
   });
 
-  test('restarts the CA when its root changes', () => {
+  test('has no new pod for a changed root, which the supervisor takes over', () => {
     const checksum = (rootCertificate: string) =>
       find(made({ pki: Pki.existing({ rootCertificate, intermediateCertificate: intermediate }) }), 'StatefulSet').spec
         .template.metadata.annotations;
-    expect(checksum(root)).not.toEqual(checksum(other + root));
+    expect(checksum(other + root)).toEqual(checksum(root));
   });
 
   test('publishes the roots of others beside its own', () => {
@@ -432,7 +508,7 @@ describe('two CAs', () => {
   test('may be in charts of different clusters', () => {
     const app = new App();
     for (const cluster of ['east', 'west']) new StepCa(new Chart(app, cluster), 'ca');
-    expect(app.charts.map((chart) => chart.toJson().length)).toEqual([10, 10]);
+    expect(app.charts.map((chart) => chart.toJson().length)).toEqual([13, 13]);
   });
 });
 
