@@ -132,7 +132,7 @@ async function signer(on: MeasuredCluster): Promise<Figure[]> {
 async function webhookMemory({ node, kubectl }: MeasuredCluster): Promise<Figure> {
   const replicas = () => processesOf(node.node.cgroup).filter(({ command }) => command.includes('webhook'));
   const largest = () => Math.max(...replicas().map(({ pid }) => megabytes(pid, 'Rss')));
-  const address = await kubectl.run(['-n', SYSTEM, 'get', 'service', 'autocert', '-o', 'jsonpath={.spec.clusterIP}']);
+  const address = await kubectl.serviceAddress(SYSTEM, 'autocert');
   const url = `https://${address}${WebhookPath.mutate}`;
   const admit = (amount: number) => run(node.node.inNetwork([process.execPath, ADMIT, url, String(amount)]));
   await admit(ADMISSIONS);

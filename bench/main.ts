@@ -2,8 +2,8 @@
  * `npm run bench`: how fast, how large; each figure beside a baseline of the same run.
  *
  * `npm run bench -- admissions agent` runs some of it, `--json` prints it for machines. What needs a Kubernetes node of its
- * own (Linux, root) runs by name only: `cluster`, `storm`; `--cluster` adds the first to all the rest. So does `simulation`,
- * which measures nothing: agents through outages, in simulated time.
+ * own (Linux, root) runs by name only: `cluster`, `storm`; `--cluster` adds the first to all the rest. So do `databases`, which
+ * needs PostgreSQL and MariaDB, and `simulation`, which measures nothing: agents through outages, in simulated time.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -13,6 +13,7 @@ import { admissions } from './admissions.ts';
 import { agent } from './agent.ts';
 import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
+import { databases } from './databases.ts';
 import { type Figure, ratioOf, tableOf } from './figure.ts';
 import { type Peers, ROOT, startPeers } from './peers.ts';
 import { storm } from './storm.ts';
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, { run: (peers: Peers) => Promise<Figur
 };
 const ON_A_NODE: Readonly<Record<string, (on: MeasuredCluster) => Promise<Figure[]>>> = { cluster, storm };
 
+const DATABASES = 'databases';
 const SIMULATION = 'simulation';
 
 const { values, positionals } = parseArgs({
@@ -39,7 +41,7 @@ const { values, positionals } = parseArgs({
     cluster: { type: 'boolean', default: false },
   },
 });
-const names = [...Object.keys(BENCHMARKS), ...Object.keys(ON_A_NODE), SIMULATION];
+const names = [...Object.keys(BENCHMARKS), ...Object.keys(ON_A_NODE), DATABASES, SIMULATION];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`not known: ${unknown.join(', ')}; there are ${names.join(', ')}`);
@@ -66,6 +68,7 @@ async function measure(): Promise<void> {
     await using peers = await startPeers(answerMs);
     figures.push(...(await run(peers)));
   }
+  if (positionals.includes(DATABASES)) figures.push(...(await databases(note)));
   const onNode = Object.entries(ON_A_NODE).filter(
     ([name]) => positionals.includes(name) || (name === 'cluster' && values.cluster),
   );

@@ -125,7 +125,11 @@ export async function mintTokens(
   return Promise.all(Array.from({ length: count }, mint));
 }
 
-async function startStepCa(file: string, pki: InitializedPki): Promise<() => Promise<unknown>> {
+/** Starts step-ca, the program in `file`; resolves, when it answers, with what ends it. */
+export async function startStepCa(
+  file: string,
+  pki: Pick<InitializedPki, 'caPasswordFile' | 'configFile' | 'caUrl' | 'pki'>,
+): Promise<() => Promise<unknown>> {
   const child = spawn(file, ['--password-file', pki.caPasswordFile, pki.configFile], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const client = new CaClient({ url: pki.caUrl, roots: [pki.pki.rootPem] });
