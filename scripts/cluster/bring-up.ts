@@ -1,5 +1,5 @@
 /**
- * Brings the node up: control plane, kubelet, container runtime, cluster DNS, storage, images.
+ * Brings the cluster up: control plane, kubelet, container runtime, cluster DNS, storage, images; a second node, if wanted.
  * @module
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,12 +7,17 @@ import { join } from 'node:path';
 import { CONTAINERD_SOCKET, writeConfigurations } from './components.ts';
 import { writeProjectImages, writePulledImages } from './images.ts';
 import { ClusterNode, removeOwnNode } from './node.ts';
-import { makeClusterPki } from './pki.ts';
-import { BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
+import { joinClusterPki, makeClusterPki } from './pki.ts';
+import { BIN, KUBERNETES_BIN } from './settings.ts';
 import { run, waitFor } from './shell.ts';
 
-/** Folders of the volumes, as the node sees them. */
-const VOLUMES = Array.from({ length: 6 }, (_, index) => `/var/lib/autocert-e2e/${index}`);
+const VOLUMES = 6;
+
+/** What is pulled elsewhere, and what is ours. */
+const ARCHIVES = { 'pulled.tar': writePulledImages, 'project.tar': writeProjectImages } as const;
+
+/** Whether a node is ready, as a JSONPath. */
+const READY = '{.status.conditions[?(@.type=="Ready")].status}';
 
 /** A node that pods can run on. */
 export interface RunningNode {
@@ -23,9 +28,9 @@ export interface RunningNode {
   readonly kubectlScript: string;
 }
 
-/** Starts a node and waits until it is ready; on failure nothing of it stays. */
-export async function bringUp(keep: boolean, note: (text: string) => void): Promise<RunningNode> {
-  const node = await ClusterNode.start(keep);
+/** Starts a node and waits until it is ready; on failure nothing of it stays. @param impatient see `NodeSetting` */
+export async function bringUp(keep: boolean, note: (text: string) => void, impatient = false): Promise<RunningNode> {
+  const node = await ClusterNode.start(keep, { impatient });
   try {
     return await populate(node, note);
   } catch (error) {
@@ -34,10 +39,26 @@ export async function bringUp(keep: boolean, note: (text: string) => void): Prom
   }
 }
 
+/** Starts a second node, which joins the first, and waits until it is ready. */
+export async function joinSecondNode(keep: boolean, { node: first, kubectl }: RunningNode): Promise<ClusterNode> {
+  const node = await ClusterNode.start(keep, { joins: first });
+  const { place, state } = node.setting;
+  await joinClusterPki(state, first.folder, place);
+  writeConfigurations(node.setting, node.cgroup);
+  node.launch('containerd');
+  for (const archive of Object.keys(ARCHIVES)) await importImages(node, join(first.folder, 'images', archive));
+  for (const component of ['kubelet', 'proxy'] as const) node.launch(component);
+  await waitFor(`${place.name} to be ready`, async () => {
+    const answer = await run([...kubectl, 'get', 'node', place.name, '-o', `jsonpath=${READY}`]);
+    return answer === 'True';
+  });
+  return node;
+}
+
 async function populate(node: ClusterNode, note: (text: string) => void): Promise<RunningNode> {
   const { folder } = node;
   await makeClusterPki(folder);
-  writeConfigurations(folder, node.cgroup);
+  writeConfigurations(node.setting, node.cgroup);
 
   const kubectl = node.inNetwork([
     join(KUBERNETES_BIN, 'kubectl'),
@@ -45,7 +66,7 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
     // Every node has the same address: what kubectl learnt of another one's API must not be taken for this one's.
     `--cache-dir=${join(folder, 'kubectl-cache')}`,
   ]);
-  await run(node.inside(['install', '--directory', '--mode=777', ...VOLUMES]));
+  await run(node.inside(['install', '--directory', '--mode=777', ...volumesOf(node)]));
   node.launch('containerd');
   node.launch('etcd');
   const images = loadImages(node);
@@ -55,14 +76,13 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
   note('API server ready');
   for (const component of ['controller-manager', 'scheduler', 'kubelet', 'proxy'] as const) node.launch(component);
   const addons = readFileSync(join(import.meta.dirname, 'addons.yaml'), 'utf8');
-  await run([...kubectl, 'apply', '-f', '-'], { input: `${addons}---\n${volumes()}` });
+  await run([...kubectl, 'apply', '-f', '-'], { input: `${addons}---\n${volumes(node)}` });
   await images;
   note('images loaded');
   await waitFor(
     'node and cluster DNS',
     async () => {
-      const ready = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{" "}{end}';
-      const nodes = await run([...kubectl, 'get', 'nodes', '-o', `jsonpath=${ready}`]);
+      const nodes = await run([...kubectl, 'get', 'nodes', '-o', `jsonpath={range .items[*]}${READY}{" "}{end}`]);
       const dns = ['-n', 'kube-system', 'get', 'deployment', 'coredns', '-o', 'jsonpath={.status.readyReplicas}'];
       return nodes.trim() === 'True' && (await run([...kubectl, ...dns])) === '1';
     },
@@ -73,17 +93,18 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
 
 /** Builds and loads the images: two archives, each as soon as it is written. */
 async function loadImages(node: ClusterNode): Promise<void> {
+  for (const [name, write] of Object.entries(ARCHIVES)) {
+    const file = join(folderOf(node), name);
+    await write(file);
+    await importImages(node, file);
+  }
+}
+
+/** Loads the images of a docker-archive as soon as the container runtime is there. */
+export async function importImages(node: ClusterNode, file: string): Promise<void> {
   const ctr = node.inside([join(BIN, 'ctr'), `--address=${CONTAINERD_SOCKET}`, '--namespace=k8s.io']);
-  const load = async (file: string) => {
-    await waitFor('containerd', async () => run([...ctr, 'version']));
-    await run([...ctr, 'images', 'import', file], { timeoutMs: 180_000 });
-  };
-  const pulled = join(folderOf(node), 'pulled.tar');
-  await writePulledImages(pulled);
-  await load(pulled);
-  const own = join(folderOf(node), 'project.tar');
-  await writeProjectImages(own);
-  await load(own);
+  await waitFor('containerd', async () => run([...ctr, 'version']));
+  await run([...ctr, 'images', 'import', file], { timeoutMs: 180_000 });
 }
 
 function folderOf(node: ClusterNode): string {
@@ -92,10 +113,14 @@ function folderOf(node: ClusterNode): string {
   return folder;
 }
 
-/** Volumes for the claims of the tests; the class has no provisioner. */
-function volumes(): string {
-  const hostnames = { key: 'kubernetes.io/hostname', operator: 'In', values: [NODE_NAME] };
-  const objects = VOLUMES.map((path, index) => ({
+/** Folders of the volumes, as every node sees them. */
+function volumesOf(node: ClusterNode): string[] {
+  return Array.from({ length: VOLUMES }, (_, index) => join(node.folder, 'volumes', String(index)));
+}
+
+/** Volumes for the claims of the tests; the class has no provisioner. Any node reaches them, as if they were on a network. */
+function volumes(node: ClusterNode): string {
+  const objects = volumesOf(node).map((path, index) => ({
     apiVersion: 'v1',
     kind: 'PersistentVolume',
     metadata: { name: `e2e-${index}` },
@@ -103,8 +128,7 @@ function volumes(): string {
       capacity: { storage: '20Gi' },
       accessModes: ['ReadWriteOnce'],
       storageClassName: 'standard',
-      local: { path },
-      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostnames] }] } },
+      hostPath: { path },
     },
   }));
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');

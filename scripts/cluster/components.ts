@@ -1,11 +1,11 @@
 /**
- * Command lines and configuration files of the parts of the node.
+ * Command lines and configuration files of the parts of a node.
  * @module
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeGroup } from './control-groups.ts';
-import { Address, BIN, KUBERNETES_BIN, NODE_NAME } from './settings.ts';
+import { Address, BIN, KUBERNETES_BIN, type NodePlace } from './settings.ts';
 
 /** Path of containerd's socket, inside the node. */
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
@@ -26,8 +26,23 @@ export function groupOf(component: Component): NodeGroup {
   return component === 'kubelet' || component === 'containerd' || component === 'proxy' ? 'system' : 'control-plane';
 }
 
-/** The command line of a part whose folder is `state`. */
-export function commandOf(component: Component, state: string): string[] {
+/** A node as its parts see it. */
+export interface NodeSetting {
+  /** Its folder. */
+  readonly state: string;
+  readonly place: NodePlace;
+  /**
+   * Whether the cluster gives a node up that is silent for ten seconds, and its pods five seconds later: what Kubernetes
+   * does after 50 and 300 seconds, unless it is told otherwise.
+   */
+  readonly impatient?: boolean;
+}
+
+/** What {@link NodeSetting.impatient} is made of. Seconds, but for the first a string of flags. */
+const GRACE = { node: '10s', pods: '5', lease: 8 } as const;
+
+/** The command line of a part. */
+export function commandOf(component: Component, { state, place, impatient = false }: NodeSetting): string[] {
   const pki = (file: string) => join(state, 'pki', file);
   const kubeconfig = (party: string) => `--kubeconfig=${join(state, `${party}.kubeconfig`)}`;
   const flags = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => `--${name}=${value}`);
@@ -70,6 +85,10 @@ export function commandOf(component: Component, state: string): string[] {
           'requestheader-allowed-names': 'front-proxy-client',
           'proxy-client-cert-file': pki('front-proxy.crt'),
           'proxy-client-key-file': pki('front-proxy.key'),
+          ...(impatient && {
+            'default-not-ready-toleration-seconds': GRACE.pods,
+            'default-unreachable-toleration-seconds': GRACE.pods,
+          }),
         }),
       ];
     case 'controller-manager':
@@ -85,6 +104,7 @@ export function commandOf(component: Component, state: string): string[] {
           'flex-volume-plugin-dir': VOLUME_PLUGINS,
           'cluster-signing-cert-file': pki('ca.crt'),
           'cluster-signing-key-file': pki('ca.key'),
+          ...(impatient && { 'node-monitor-grace-period': GRACE.node }),
         }),
       ];
     case 'scheduler':
@@ -95,8 +115,8 @@ export function commandOf(component: Component, state: string): string[] {
         kubeconfig('kubelet'),
         ...flags({
           config: join(state, 'kubelet.json'),
-          'hostname-override': NODE_NAME,
-          'node-ip': Address.node,
+          'hostname-override': place.name,
+          'node-ip': place.address,
         }),
       ];
     case 'proxy':
@@ -105,7 +125,7 @@ export function commandOf(component: Component, state: string): string[] {
 }
 
 /** Writes the files that the command lines name. `cgroup` is the control group that pods are below. */
-export function writeConfigurations(state: string, cgroup: string): void {
+export function writeConfigurations({ state, place, impatient = false }: NodeSetting, cgroup: string): void {
   const write = (name: string, content: object | string) =>
     writeFileSync(join(state, name), typeof content === 'string' ? content : JSON.stringify(content, undefined, 2));
 
@@ -118,9 +138,9 @@ export function writeConfigurations(state: string, cgroup: string): void {
         type: 'bridge',
         bridge: 'cni0',
         isGateway: true,
-        ipMasq: true,
+        ipMasq: false, // nothing outside is reached, and the other node has to see which pod it is
         hairpinMode: true,
-        ipam: { type: 'host-local', ranges: [[{ subnet: Address.pods }]], routes: [{ dst: '0.0.0.0/0' }] },
+        ipam: { type: 'host-local', ranges: [[{ subnet: place.pods }]], routes: [{ dst: '0.0.0.0/0' }] },
       },
       { type: 'portmap', capabilities: { portMappings: true } },
     ],
@@ -154,6 +174,7 @@ export function writeConfigurations(state: string, cgroup: string): void {
     registryPullQPS: 0,
     eventRecordQPS: 0,
     serializeImagePulls: false,
+    ...(impatient && { nodeLeaseDurationSeconds: GRACE.lease, nodeStatusUpdateFrequency: '2s' }),
   });
   write('proxy.json', {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
@@ -161,7 +182,7 @@ export function writeConfigurations(state: string, cgroup: string): void {
     clientConnection: { kubeconfig: join(state, 'proxy.kubeconfig') },
     mode: 'iptables',
     clusterCIDR: Address.pods,
-    hostnameOverride: NODE_NAME,
+    hostnameOverride: place.name,
     conntrack: { maxPerCore: 0 },
     iptables: { minSyncPeriod: '100ms' },
   });

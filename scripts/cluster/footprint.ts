@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { processesNaming } from './processes.ts';
-import { NODES } from './settings.ts';
+import { NODES, SECOND_NODE } from './settings.ts';
 import { tryRun } from './shell.ts';
 
 const SETTINGS = [
@@ -59,7 +59,10 @@ export async function footprint(): Promise<Footprint> {
         .map((name) => `file: ${folder}/${name}`),
     ),
     ...controlGroupsOf(`autocert-e2e-${process.pid}`),
-    ...(existsSync(`${NODES}/${process.pid}`) ? [`file: ${NODES}/${process.pid}`] : []),
+    ...controlGroupsOf(`autocert-e2e-${process.pid}-${SECOND_NODE.name}`),
+    ...names(NODES)
+      .filter((name) => name === String(process.pid) || name.startsWith(`${process.pid}-`))
+      .map((name) => `file: ${NODES}/${name}`),
   ]);
 }
 

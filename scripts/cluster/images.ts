@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const EXAMPLES = join(ROOT, 'examples/hello-mtls');
 
 /** Version of step-ca that the manifests name. */
-export const STEP_CA_IMAGE = 'docker.io/smallstep/step-ca:0.30.2';
+const STEP_CA_IMAGE = 'docker.io/smallstep/step-ca:0.30.2';
 
 /** Writes the image of this repository, from the bundles that were built before, and those of the hello-mtls examples into one archive. */
 export async function writeProjectImages(file: string): Promise<void> {
@@ -39,6 +39,16 @@ export async function writeProjectImages(file: string): Promise<void> {
       config: { Cmd: ['/usr/local/bin/client.sh'], Env: ['PATH=/usr/local/bin:/usr/bin:/bin'], User: '65534' },
     },
   ]);
+}
+
+/**
+ * Writes the image of this repository once more, with a library by which its programs can be given another time.
+ * @param library libfaketime of this machine
+ * @param place where the image has it
+ */
+export function writeSkewedImage(file: string, tag: string, library: string, place: string): void {
+  const { layers, ...image } = autocertImage([tag]);
+  writeImages(file, [{ ...image, layers: [...layers, [copyOf(library, place, 0o755)]] }]);
 }
 
 /** Writes what a cluster elsewhere would pull: step-ca, CoreDNS, a small shell, and the pods' first process. */

@@ -73,6 +73,24 @@ export class Kubectl {
     return items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   }
 
+  /** Kills pods, giving them no time to say goodbye. */
+  async killPods(pods: readonly Pod[]): Promise<void> {
+    for (const { metadata } of pods) {
+      const which = ['-n', metadata.namespace ?? 'default', 'delete', 'pod', metadata.name];
+      await this.run([...which, '--grace-period=0', '--force', '--wait=false']);
+    }
+  }
+
+  /** What a pod tells Prometheus. */
+  metrics({ metadata: { namespace = 'default', name } }: Pod, scheme: 'http' | 'https', port: number): Promise<string> {
+    return this.run(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${scheme}:${name}:${port}/proxy/metrics`]);
+  }
+
+  /** The address of a Service in the cluster. */
+  serviceAddress(namespace: string, service: string): Promise<string> {
+    return this.run(['-n', namespace, 'get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}']);
+  }
+
   /** Waits for a pod with this label that is ready (or, with `phase`, that has come to this phase). */
   ready(namespace: string, selector: string, options: WaitOptions & { phase?: string } = {}): Promise<Pod> {
     return waitFor(

@@ -2,7 +2,7 @@
  * What the node takes from the distribution: Debian's packages by name, programs elsewhere.
  * @module
  */
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isStatic } from '../root-files.ts';
 import { run } from './shell.ts';
@@ -11,22 +11,47 @@ import { run } from './shell.ts';
  * A file that tells whether a package is there (a program on PATH, or an absolute path), the Debian package, and what else
  * has to hold of the file: other packages may bring one of the same name.
  */
-const WANTED: readonly (readonly [file: string, debianPackage: string, isRight?: (file: string) => boolean])[] = [
-  ['runc', 'runc'],
-  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
-  ['iptables', 'iptables'],
-  ['ip', 'iproute2'],
-  ['conntrack', 'conntrack'],
-  ['busybox', 'busybox-static', isStatic],
-  ['curl', 'curl'],
-  ['openssl', 'openssl'],
-  ['jq', 'jq'], // the guides' commands use it
-  ['nsenter', 'util-linux'],
-];
+type Wanted = readonly [file: string, debianPackage: string, isRight?: (file: string) => boolean];
+
+/** Name of a group of packages. */
+export type PackageGroup = 'node' | 'databases' | 'faults';
+
+/** The library that gives a program another time. */
+export const LIBFAKETIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
+
+/** What is wanted together. */
+const GROUPS: Readonly<Record<PackageGroup, readonly Wanted[]>> = {
+  node: [
+    ['runc', 'runc'],
+    ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
+    ['iptables', 'iptables'],
+    ['ip', 'iproute2'],
+    ['conntrack', 'conntrack'],
+    ['busybox', 'busybox-static', isStatic],
+    ['curl', 'curl'],
+    ['openssl', 'openssl'],
+    ['jq', 'jq'], // the guides' commands use it
+    ['nsenter', 'util-linux'],
+  ],
+  // Not mariadb-server: that is these programs, a system service and its user.
+  databases: [
+    ['/usr/lib/postgresql', 'postgresql'],
+    ['mariadbd', 'mariadb-server-core'],
+    ['mariadb', 'mariadb-client-core'],
+    ['setpriv', 'util-linux'],
+  ],
+  faults: [[LIBFAKETIME, 'libfaketime']],
+};
+
+/** Debian's package `postgresql` makes a cluster and starts it unless this file says that it must not. */
+const POSTGRESQL_SETTINGS = '/etc/postgresql-common/createcluster.conf';
 
 /** Installs what is missing in CI; elsewhere says what is missing, for it is not ours to change somebody's machine. */
-export async function ensurePackages(note: (text: string) => void): Promise<void> {
-  const missing = missingPackages();
+export async function ensurePackages(
+  note: (text: string) => void,
+  groups: readonly PackageGroup[] = ['node'],
+): Promise<void> {
+  const missing = missingPackages(groups);
   if (missing.length === 0) return;
   if (process.env.CI === undefined) {
     throw new Error(
@@ -35,7 +60,15 @@ export async function ensurePackages(note: (text: string) => void): Promise<void
   }
   note(`installing ${missing.join(' ')}`);
   await run(['apt-get', 'update', '-q'], { timeoutMs: 300_000 });
-  await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...missing], {
+  if (missing.includes('postgresql')) {
+    await installPackages(['postgresql-common']);
+    appendFileSync(POSTGRESQL_SETTINGS, 'create_main_cluster = false\n');
+  }
+  await installPackages(missing);
+}
+
+async function installPackages(names: readonly string[]): Promise<void> {
+  await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...names], {
     env: { DEBIAN_FRONTEND: 'noninteractive' },
     timeoutMs: 600_000,
   });
@@ -48,7 +81,8 @@ export function which(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-function missingPackages(): string[] {
+function missingPackages(groups: readonly PackageGroup[]): string[] {
+  const wanted = groups.flatMap((group) => GROUPS[group]);
   const isThere = (path: string | undefined, isRight = (_: string) => true) => path !== undefined && isRight(path);
-  return WANTED.filter(([file, , isRight]) => !isThere(which(file), isRight)).map(([, name]) => name);
+  return wanted.filter(([file, , isRight]) => !isThere(which(file), isRight)).map(([, name]) => name);
 }

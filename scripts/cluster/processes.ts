@@ -23,11 +23,11 @@ export function alive(id: ProcessId): boolean {
   return id.boot === boot() && startOf(id.pid) === id.started;
 }
 
-/** Kills this very process, never another one that got its id. */
-export function kill(id: ProcessId): void {
+/** Kills this very process (or sends it another signal), never another one that got its id. */
+export function kill(id: ProcessId, signal: NodeJS.Signals = 'SIGKILL'): void {
   if (!alive(id)) return;
   try {
-    process.kill(id.pid, 'SIGKILL');
+    process.kill(id.pid, signal);
   } catch {
     // it ended in between
   }
@@ -39,6 +39,14 @@ export function processesNaming(text: string): number[] {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => read(`/proc/${name}/cmdline`)?.includes(text) === true)
     .map(Number);
+}
+
+/** The processes of a container, by the id that the runtime gave it: the oldest, which is its first, comes first. */
+export function processesOfContainer(id: string): ProcessId[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/cgroup`)?.includes(id) === true)
+    .flatMap((name) => identify(Number(name)) ?? [])
+    .sort((a, b) => Number(a.started) - Number(b.started) || a.pid - b.pid);
 }
 
 function startOf(pid: number): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Where the single-node cluster keeps its things and which addresses it uses. Everything lives in namespaces of its own; the
+ * Where the cluster keeps its things and which addresses it uses. Everything lives in namespaces of its own; the
  * addresses are documentation and benchmark ranges, so that they hide nothing that a machine might want to reach.
  * @module
  */
@@ -21,9 +21,10 @@ export const KUBERNETES_BIN = join(CACHE, `kubernetes-${KUBERNETES_VERSION}`);
 /** One folder a running node. */
 export const NODES = join(CACHE, 'nodes');
 
-/** Addresses inside the node's network namespace. */
+/** Addresses inside the network namespaces of the nodes. */
 export const Address = {
   node: '192.0.2.10',
+  /** Of all pods; each node has a part of it. */
   pods: '198.18.0.0/16',
   services: '198.19.0.0/16',
   kubernetes: '198.19.0.1',
@@ -31,5 +32,16 @@ export const Address = {
   api: 'https://192.0.2.10:6443',
 } as const;
 
-/** Name of the node. */
-export const NODE_NAME = 'node0';
+/** A node as the cluster knows it. */
+export interface NodePlace {
+  readonly name: string;
+  readonly address: string;
+  /** Addresses of its pods. */
+  readonly pods: string;
+}
+
+/** The node with the control plane: the only one, unless a second is wanted. */
+export const FIRST_NODE: NodePlace = { name: 'node0', address: Address.node, pods: '198.18.0.0/17' };
+
+/** A node that only runs pods. */
+export const SECOND_NODE: NodePlace = { name: 'node1', address: '192.0.2.11', pods: '198.18.128.0/17' };

@@ -12,7 +12,9 @@ import { type WaitOptions, waitFor } from '../../scripts/cluster/shell.ts';
 export interface CertificateFiles {
   readonly leaf: X509Certificate;
   readonly intermediate: X509Certificate;
-  /** That of `roots` which issued the intermediate. */
+  /** While one root replaces the other: the new root's key, signed by the old one. */
+  readonly cross: X509Certificate | undefined;
+  /** That of `roots` which issued the intermediate, or else the cross certificate. */
   readonly root: X509Certificate;
   /** All that `root.crt` has, in its order. */
   readonly roots: readonly X509Certificate[];
@@ -65,12 +67,14 @@ export async function renewedFiles(
 
 /** Parses the contents of `site.crt`, `site.key` and `root.crt`. */
 export function parseFiles([site = '', keyPem = '', rootPem = '']: readonly string[]): CertificateFiles {
-  const [leaf, intermediate, ...more] = certificatesIn(site);
+  const [leaf, intermediate, cross, ...more] = certificatesIn(site);
   const roots = certificatesIn(rootPem);
   assert(leaf && intermediate && more.length === 0, `site.crt has leaf and intermediate:\n${site}`);
-  const root = roots.find((one) => intermediate.checkIssued(one) && intermediate.verify(one.publicKey));
+  const issuerOf = (issued?: X509Certificate) =>
+    roots.find((one) => issued?.checkIssued(one) && issued.verify(one.publicKey));
+  const root = issuerOf(intermediate) ?? issuerOf(cross);
   assert(root, `root.crt has the root of the intermediate:\n${site}${rootPem}`);
-  return { leaf, intermediate, root, roots, keyPem };
+  return { leaf, intermediate, cross, root, roots, keyPem };
 }
 
 /** Asserts names, lifetime, key, and that the chain, whose end {@link parseFiles} has found, begins at the leaf. */

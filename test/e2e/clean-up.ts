@@ -3,9 +3,11 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import { ALLOW_DELETION } from '../../runtime/contract.ts';
 import { CaseNamespace } from './cases.ts';
-import type { Context } from './context.ts';
-import { manifestsOf } from './steps/install.ts';
+import { type Context, SYSTEM } from './context.ts';
+import { FAULTS_NAMESPACE } from './faults/settings.ts';
+import { manifestsOf } from './installed.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
 import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
@@ -24,8 +26,11 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
     ...Object.values(CaseNamespace),
     ...Object.values(RIGHTS_NAMESPACES),
     ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
+    FAULTS_NAMESPACE,
   ];
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);
   const manifests = manifestsOf({ scratch });
+  // The namespace with the CA's keys is kept until that is said.
+  await kubectl.try(['annotate', 'namespace', SYSTEM, `${ALLOW_DELETION}=true`, '--overwrite']);
   if (existsSync(manifests)) await kubectl.try(['delete', '-f', manifests, ...gone]);
 }

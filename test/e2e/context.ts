@@ -25,6 +25,8 @@ export interface Context {
   readonly print: (line: string) => void;
   /** Ends kubelet and starts it again. Absent: the node is not ours. */
   readonly restartKubelet?: () => Promise<void>;
+  /** Brings the images of a docker-archive to the node. Absent: the node is not ours. */
+  readonly importImages?: (file: string) => Promise<void>;
 }
 
 /** One promise, kept or not. */

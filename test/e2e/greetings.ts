@@ -18,7 +18,56 @@ export interface GreetingsOptions {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** What differs between Deployments of the hello-mtls programs. */
+export interface HelloOptions {
+  readonly namespace: string;
+  readonly name: string;
+  readonly role: 'server' | 'client';
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Of a client: whom it greets, and how often. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Merged over the pod's spec. */
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
 const INTERVAL_MS = '100';
+/** Where a server listens; its Service does at 443. */
+const PORT = 8443;
+const READ = `const{readFileSync:r,realpathSync:p}=require("fs");const d=p("${CERTIFICATE_DIR}/..data");console.log(JSON.stringify(["site.crt","site.key","root.crt"].map(f=>String(r(d+"/"+f)))))`;
+
+/** A Deployment of one of the hello-mtls programs for Node. */
+export function helloDeployment({ namespace, name, role, annotations, environment, spec }: HelloOptions): object {
+  const isServer = role === 'server';
+  const env = Object.entries(environment ?? {}).map(([key, value]) => ({ name: key, value }));
+  const container = {
+    name,
+    image: `hello-mtls-${role}-node:latest`,
+    imagePullPolicy: 'IfNotPresent',
+    env: isServer ? [...env, { name: 'PORT', value: String(PORT) }] : env,
+    ...(isServer && { readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1, failureThreshold: 30 } }),
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: podTemplate(name, { annotations, spec: { ...spec, containers: [container] } }),
+    },
+  };
+}
+
+/** The Service of a server. */
+export function helloService(namespace: string, name: string): object {
+  const spec = { ports: [{ port: 443, targetPort: PORT }], selector: { app: name } };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec };
+}
+
+/** The files of such a Deployment's pod, read with Node: its images have no shell. */
+export async function filesByNode(kubectl: Kubectl, namespace: string, app: string): Promise<CertificateFiles> {
+  const text = await kubectl.exec(namespace, `deployment/${app}`, app, ['node', '-e', READ]);
+  return parseFiles(JSON.parse(text) as string[]);
+}
 
 /** A server, a client, and what they say. */
 export class Greetings {
@@ -50,27 +99,24 @@ export class Greetings {
     const { namespace } = this.#options;
     await this.#kubectl.apply([
       enabledNamespace(namespace),
-      this.#service(),
-      this.#deployment(this.server, 'hello-mtls-server-node', { PORT: '8443' }),
+      helloService(namespace, this.server),
+      this.#deployment(this.server, 'server'),
     ]);
     await this.#kubectl.ready(namespace, `app=${this.server}`);
-    const address = ['-n', namespace, 'get', 'service', this.server, '-o', 'jsonpath={.spec.clusterIP}'];
     const environment = {
       HELLO_MTLS_URL: this.url,
-      HELLO_MTLS_ADDRESS: await this.#kubectl.run(address), // cluster DNS is not what is tested here
+      // Cluster DNS is not what is tested here.
+      HELLO_MTLS_ADDRESS: await this.#kubectl.serviceAddress(namespace, this.server),
       INTERVAL_MS,
     };
-    await this.#kubectl.apply([this.#deployment(this.client, 'hello-mtls-client-node', environment)]);
+    await this.#kubectl.apply([this.#deployment(this.client, 'client', environment)]);
     await this.#kubectl.ready(namespace, `app=${this.client}`);
     await this.moreThan(10);
   }
 
-  /** The files of server or client, whose images have Node and no shell. */
-  async filesOf(app: string): Promise<CertificateFiles> {
-    const read = `const{readFileSync:r,realpathSync:p}=require("fs");const d=p("${CERTIFICATE_DIR}/..data");console.log(JSON.stringify(["site.crt","site.key","root.crt"].map(f=>String(r(d+"/"+f)))))`;
-    const { namespace } = this.#options;
-    const text = await this.#kubectl.exec(namespace, `deployment/${app}`, app, ['node', '-e', read]);
-    return parseFiles(JSON.parse(text) as string[]);
+  /** The files of server or client. */
+  filesOf(app: string): Promise<CertificateFiles> {
+    return filesByNode(this.#kubectl, this.#options.namespace, app);
   }
 
   /** What server or client has printed. */
@@ -113,28 +159,9 @@ export class Greetings {
     return (await this.logOf(this.client)).trim().split('\n');
   }
 
-  #service(): object {
-    const spec = { ports: [{ port: 443, targetPort: 8443 }], selector: { app: this.server } };
-    const metadata = { name: this.server, namespace: this.#options.namespace };
-    return { apiVersion: 'v1', kind: 'Service', metadata, spec };
-  }
-
-  #deployment(name: string, image: string, environment: Readonly<Record<string, string>>): object {
+  #deployment(name: string, role: HelloOptions['role'], environment?: Readonly<Record<string, string>>): object {
     const { namespace, annotations } = this.#options;
-    const template = podTemplate(name, { annotations: { [Annotation.name]: this.nameOf(name), ...annotations } });
-    const env = Object.entries(environment).map(([key, value]) => ({ name: key, value }));
-    const container = { name, image: `${image}:latest`, imagePullPolicy: 'IfNotPresent', env };
-    const readiness = name === this.server && {
-      readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1, failureThreshold: 30 },
-    };
-    return {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name, namespace },
-      spec: {
-        selector: { matchLabels: { app: name } },
-        template: { ...template, spec: { ...template.spec, containers: [{ ...container, ...readiness }] } },
-      },
-    };
+    const named = { [Annotation.name]: this.nameOf(name), ...annotations };
+    return helloDeployment({ namespace, name, role, annotations: named, ...(environment && { environment }) });
   }
 }

@@ -4,13 +4,16 @@
  */
 import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
+import { faultSteps } from './faults.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { lifecycleSteps } from './lifecycle.ts';
 import { longSteps } from './long.ts';
+import { monitoringSteps } from './monitoring.ts';
 import { nativeSteps } from './native.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
+import { restoreSteps } from './restore.ts';
 import { rightsSteps } from './rights.ts';
 import { rotationSteps } from './rotation.ts';
 import { tutorialSteps } from './tutorial.ts';
@@ -37,8 +40,11 @@ export function allSteps(context: Context): Step[] {
     ...long.look, // before kubelet is restarted, which makes it renew
     ...rotation.announce,
     ...nativeSteps(context),
+    ...monitoringSteps(context),
+    ...faultSteps(context),
     ...renewal.look,
     ...rights.look,
+    ...restoreSteps(context, renewal.greetings), // native pods renew after it in the rotation
     ...rotation.replace,
     ...lifecycleSteps(context),
   ];

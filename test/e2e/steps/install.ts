@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
-import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
 import { install, synthesize } from '../../../scripts/cluster/installation.ts';
 import { isReady, type Kubectl, type KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
+import { caBundle, manifestsOf } from '../installed.ts';
 
 const PKI_OBJECTS = [
   `configmap/${PkiObject.certificates}`,
@@ -23,13 +23,8 @@ const PKI_OBJECTS = [
   ].map((name) => `secret/${name}`),
 ];
 
-/** Folder of the manifests that this run synthesized and applied. */
-export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
-  return join(scratch, 'dist');
-}
-
 /** Applies the manifests again, which runs the PKI Job again. */
-export async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
+async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise<void> {
   const { kubectl } = context;
   await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']);
   await install(kubectl, manifestsOf(context));
@@ -50,6 +45,7 @@ export function installSteps(context: Context): Step[] {
       run: async () => {
         await synthesize(dist, context.long ? 'node test/e2e/early-renewal.ts' : undefined);
         await install(kubectl, dist);
+        await caBundle(kubectl);
       },
     },
     {
@@ -85,6 +81,43 @@ export function installSteps(context: Context): Step[] {
       run: async () => {
         const before = await fingerprints(kubectl);
         await reinstall(context);
+        assert.deepEqual(await fingerprints(kubectl), before);
+      },
+    },
+    {
+      id: '1.7',
+      name: 'the webhook configuration, deleted and applied again, admits annotated pods within a minute, with nobody to help',
+      run: async () => {
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm=enabled']);
+        await kubectl.run(['delete', 'mutatingwebhookconfiguration', 'autocert']);
+        await kubectl.run(['apply', '-f', dist]);
+        const admitted = await waitFor(
+          'an annotated pod to be injected',
+          async () => {
+            const { code, stdout } = await kubectl.try(['apply', '--dry-run=server', '-o', 'json', '-f', '-'], {
+              input: JSON.stringify(annotated),
+            });
+            return code === 0 && stdout;
+          },
+          { timeoutMs: 60_000 },
+        );
+        assert.match(admitted, /"mountPath": "\/var\/run\/autocert.step.sm"/);
+        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm-']);
+      },
+    },
+    {
+      id: '1.8',
+      name: 'nothing deletes the keys unasked: each Secret and their namespace are refused, with what to do',
+      run: async () => {
+        const before = await fingerprints(kubectl);
+        const secrets = PKI_OBJECTS.filter((name) => name.startsWith('secret/'));
+        for (const object of [...secrets, `namespace/${SYSTEM}`]) {
+          const { code, stderr } = await kubectl.try(['-n', SYSTEM, 'delete', object, '--wait=false']);
+          assert.notEqual(code, 0, `${object} was deleted`);
+          assert.match(stderr, /autocert pki backup.*kubectl annotate .*allow-deletion=true/s);
+        }
+        const all = await kubectl.try(['delete', '--raw', `/api/v1/namespaces/${SYSTEM}/secrets`]);
+        assert.notEqual(all.code, 0, 'all Secrets at once were deleted');
         assert.deepEqual(await fingerprints(kubectl), before);
       },
     },

@@ -5,23 +5,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Annotation } from '../../../runtime/contract.ts';
+import { Annotation, PkiObject } from '../../../runtime/contract.ts';
 import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
 import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { CaseNamespace } from '../cases.ts';
-import type { Context, Step } from '../context.ts';
-import { manifestsOf } from './install.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
+import { caBundleNow, manifestsOf } from '../installed.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');
 const ARGO = ['--server-side', '--field-manager=argocd-controller'];
-const WEBHOOK = [
-  'get',
-  'mutatingwebhookconfiguration',
-  'autocert',
-  '-o',
-  'jsonpath={.webhooks[0].clientConfig.caBundle}',
-];
 
 /** Steps 10.x and 11.x. */
 export function lifecycleSteps(context: Context): Step[] {
@@ -32,12 +25,12 @@ export function lifecycleSteps(context: Context): Step[] {
       name: 'server-side apply by another field manager meets no conflict and leaves no difference',
       run: async () => {
         const dist = manifestsOf(context);
-        const bundle = await kubectl.run(WEBHOOK);
-        assert.match(Buffer.from(bundle, 'base64').toString(), /BEGIN CERTIFICATE/);
+        const bundle = await caBundleNow(kubectl);
+        assert.match(bundle, /BEGIN CERTIFICATE/);
         await kubectl.run(['apply', ...ARGO, '-f', dist]); // fails on a conflict
         const { code, stdout, stderr } = await kubectl.try(['diff', ...ARGO, '-f', dist]);
         assert.equal(code, 0, stdout + stderr);
-        assert.equal(await kubectl.run(WEBHOOK), bundle, 'caBundle stays');
+        assert.equal(await caBundleNow(kubectl), bundle, 'caBundle stays');
       },
     },
     {
@@ -48,7 +41,16 @@ export function lifecycleSteps(context: Context): Step[] {
           const pods = await injectedPods(context);
           return pods.length > 10 && pods;
         });
-        await runGuide(context, join(scratch, 'bin'));
+        const bin = join(scratch, 'bin');
+        const [keepThePki, removeEverything, ...more] = commandsOf(GUIDE);
+        assert(keepThePki && removeEverything && more.length === 0, 'the guide has two parts');
+        await runGuide(context, bin, keepThePki);
+        for (const secret of [PkiObject.rootKey, PkiObject.caPassword]) {
+          await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret]);
+        }
+        const { stderr } = await kubectl.try(['delete', 'namespace', SYSTEM, '--wait=false']);
+        assert.match(stderr, /autocert pki backup/, 'the namespace with the keys is kept');
+        await runGuide(context, bin, removeEverything);
         await waitFor('the namespace step to go', async () => {
           const { stderr } = await kubectl.try(['get', 'namespace', 'step']);
           return stderr.includes('NotFound');
@@ -82,9 +84,13 @@ async function injectedPods({ kubectl }: Context): Promise<Pod[]> {
   return items.filter((pod) => pod.metadata.annotations?.[Annotation.status] !== undefined && isReady(pod));
 }
 
-/** Runs the shell commands of the guide as they are printed there. */
-async function runGuide({ kubectl }: Context, bin: string): Promise<void> {
-  const commands = [...readFileSync(GUIDE, 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join('\n');
+/** The shell commands of a guide, block by block. */
+function commandsOf(guide: string): readonly string[] {
+  return [...readFileSync(guide, 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block ?? '');
+}
+
+/** Runs commands as they are printed in the guide. */
+async function runGuide({ kubectl }: Context, bin: string, commands: string): Promise<void> {
   const words = kubectl.argv.map((word) => `'${word}'`).join(' ');
   await tryRun(['mkdir', '-p', bin]);
   writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });

@@ -8,13 +8,14 @@ import assert from 'node:assert/strict';
 import { App, Chart, Yaml } from 'cdk8s';
 import { AutocertWebhook, Injector, StepCa } from '../../../constructs/index.ts';
 import { Annotation } from '../../../runtime/contract.ts';
+import { install } from '../../../scripts/cluster/installation.ts';
 import type { KubernetesObject, Pod } from '../../../scripts/cluster/kubectl.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { enabledNamespace, podTemplate, testPod } from '../../../scripts/cluster/workloads.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
+import { caBundle, manifestsOf } from '../installed.ts';
 import { podTable, type Row } from '../pod-table.ts';
-import { reinstall } from './install.ts';
 import { stormSteps } from './storms.ts';
 
 /** Namespace of these steps. */
@@ -175,8 +176,10 @@ function policies(): string {
   return Yaml.stringify(...objects);
 }
 
-/** Applies the manifests again, over the policies, and has the Job fill the webhook's `caBundle` in. */
+/** Applies the manifests again, over the policies; the signer fills the webhook's `caBundle` in. */
 async function restoreWebhook(context: Context): Promise<void> {
-  await context.kubectl.run(['delete', 'mutatingadmissionpolicy,mutatingadmissionpolicybinding', 'autocert']);
-  await reinstall(context);
+  const { kubectl } = context;
+  await kubectl.run(['delete', 'mutatingadmissionpolicy,mutatingadmissionpolicybinding', 'autocert']);
+  await install(kubectl, manifestsOf(context));
+  await caBundle(kubectl);
 }

@@ -11,7 +11,7 @@ import { enabledNamespace, testPod } from '../../../scripts/cluster/workloads.ts
 import { autocert } from '../autocert.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
-import { manifestsOf } from './install.ts';
+import { manifestsOf } from '../installed.ts';
 
 /** Namespaces of these steps. */
 export const RIGHTS_NAMESPACES = { rights: 'e2e-rights', replaced: 'e2e-replaced' } as const;

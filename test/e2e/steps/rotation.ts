@@ -1,32 +1,31 @@
 /**
- * Steps 13.x: the root of the CA is replaced while requests go through its certificates, as `docs/native.md` says: the
- * second root is announced, then the CA signs with an intermediate of it. Begun early, for what takes time is that a
- * root reaches running pods.
+ * Steps 13.x: the root of the CA is replaced while requests go through its certificates, by the commands that
+ * `docs/pki.md` names: announce, switch, retire. Begun early, for what takes time is that a root reaches running pods.
  * @module
  */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { Annotation, CERTIFICATE_DIR, PkiFile, PkiObject } from '../../../runtime/contract.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
-import { createIntermediate } from '../../../runtime/pki/authorities.ts';
-import { createKey, encryptKey } from '../../../runtime/x509/private-key.ts';
-import { createAuthority, type SigningCertificate } from '../../../runtime/x509/signing.ts';
-import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { splitPem } from '../../../runtime/x509/certificate.ts';
+import { run, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
+import { autocert } from '../autocert.ts';
 import { assertCertificate, type CertificateFiles, readFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { Greetings } from '../greetings.ts';
-import { reinstall } from './install.ts';
+import { caBundle } from '../installed.ts';
+import { OldPods } from './old-pods.ts';
 import { wakeAgent } from './rights.ts';
 
 /** Namespace of the pods that see the rotation. */
 export const ROTATION_NAMESPACE = 'e2e-rotation';
 
 const NAMESPACE = ROTATION_NAMESPACE;
-const DAY_MS = 86_400_000;
 const SLOWLY = { timeoutMs: 4 * 60_000, everyMs: 1000 };
 /** More than the agent lets pass until it renews. */
 const WITHIN_A_LIFETIME = { timeoutMs: 5 * 60_000, everyMs: 2000 };
+
+const nameOf = (pod: string) => `${pod}.${NAMESPACE}.svc.cluster.local`;
 
 /**
  * The steps until the second root is announced, for early in the run, and the rest, for its end: nothing can be made by
@@ -44,38 +43,53 @@ export function rotationSteps(
     annotations: { [Annotation.delivery]: 'native' },
   });
   const apps = [greetings.server, greetings.client];
-  let next: SigningCertificate | undefined;
+  /** Those with agents were given the first root only. */
+  const old = new OldPods(kubectl, NAMESPACE);
+  let next: X509Certificate | undefined;
 
-  const renewed = (pair: Greetings, app: string, options: typeof SLOWLY) =>
+  const isOfNext = (files: CertificateFiles) =>
+    next !== undefined && files.intermediate.checkIssued(next) && files.intermediate.verify(next.publicKey);
+  const renewed = (what: string, read: () => Promise<CertificateFiles>, options: typeof SLOWLY) =>
     waitFor(
-      `${app} to have a certificate of the second root`,
+      `${what} to have a certificate of the second root`,
       async () => {
-        const files = await pair.filesOf(app);
-        return isOf(next, files) && files;
+        const files = await read();
+        return isOfNext(files) && files;
       },
       options,
     );
   const bothRoots = (pair: Greetings, app: string, options: typeof SLOWLY) =>
     waitFor(`both roots at ${app}`, async () => (await pair.filesOf(app)).roots.length === 2, options);
+  const readPod = (pod: string) => readFiles(kubectl, NAMESPACE, pod, 'main');
+  const sidecarPod = (pod: string) =>
+    testPod(NAMESPACE, pod, {
+      annotations: { [Annotation.name]: nameOf(pod), [Annotation.delivery]: 'sidecar' },
+    });
 
   const announce: Step[] = [
     {
       id: '13.1',
-      name: 'a server and a client with native delivery greet each other ten times a second',
-      run: () => greetings.start(),
+      name: 'a server and a client with native delivery greet each other ten times a second; six more pods are there',
+      run: async () => {
+        await greetings.start();
+        await old.start();
+      },
     },
     {
       id: '13.2',
-      name: 'the CA and the caBundle of the webhook are given a second root',
+      name: 'autocert pki rotate announce: the CA and the caBundle of the webhook have a second root, and status says so',
       run: async () => {
-        next = await announceSecondRoot(context);
+        assert.match(await autocert(context, ['pki', 'rotate', 'announce']), /is announced/);
+        next = await newRoot(context);
+        await caBundle(kubectl, 2);
+        assert.match(await autocert(context, ['pki', 'status']), /rotate switch/);
       },
     },
   ];
   const replace: Step[] = [
     {
       id: '13.3',
-      name: 'both roots are in root.crt of the pods that went on running, and the server has taken them into use',
+      name: 'both roots are in root.crt of pods that went on running, the server uses them, and old pods can be restarted',
       run: async () => {
         for (const app of apps) await bothRoots(greetings, app, SLOWLY);
         await greetings.renewedAtServer(1);
@@ -83,19 +97,20 @@ export function rotationSteps(
           if (!long) await wakeAgent(context, sidecars.namespace, `deployment/${app}`);
           await bothRoots(sidecars, app, WITHIN_A_LIFETIME);
         }
+        await old.restart(greetings.url, (files) => !isOfNext(files));
       },
     },
     {
       id: '13.4',
-      name: 'the CA signs with an intermediate of the second root; both pods renew to it; no request failed throughout',
+      name: 'autocert pki rotate switch: both pods renew to the second root; no request failed throughout',
       run: async () => {
-        assert(next, 'a second root was announced');
         const noticed = await greetings.renewals();
         const before = await Promise.all(apps.map(greetings.filesOf.bind(greetings)));
-        await replaceIntermediate(context, next);
+        assert.match(await autocert(context, ['pki', 'rotate', 'switch']), /rotate retire/);
+        await waitFor('the CA to sign under the second root', async () => (await chainOfCa(context)) === 3, SLOWLY);
         await restartKubelet();
         for (const [index, app] of apps.entries()) {
-          const files = await renewed(greetings, app, SLOWLY);
+          const files = await renewed(app, () => greetings.filesOf(app), SLOWLY);
           assertCertificate(files, { name: greetings.nameOf(app) });
           assert.notEqual(files.keyPem, before[index]?.keyPem, 'a new key');
         }
@@ -110,28 +125,67 @@ export function rotationSteps(
         name: `a new pod has a certificate of the second root, and by that root alone trusts the server (${delivery})`,
         run: async () => {
           const pod = `new-${delivery}`;
-          const name = `${pod}.${NAMESPACE}.svc.cluster.local`;
-          const annotations = { [Annotation.name]: name, [Annotation.delivery]: delivery };
+          const annotations = { [Annotation.name]: nameOf(pod), [Annotation.delivery]: delivery };
           await kubectl.apply([testPod(NAMESPACE, pod, { annotations })]);
           await kubectl.ready(NAMESPACE, `app=${pod}`);
-          const files = await readFiles(kubectl, NAMESPACE, pod, 'main');
-          assertCertificate(files, { name });
-          assert(isOf(next, files), 'the chain ends at the second root');
-          assert.equal(await greeted(context, pod, files, greetings.url), `Hello, ${name}!\n`);
+          const files = await readPod(pod);
+          assertCertificate(files, { name: nameOf(pod) });
+          assert(isOfNext(files), 'the chain ends at the second root');
+          assert.equal(await greeted(context, pod, next, greetings.url), `Hello, ${nameOf(pod)}!\n`);
         },
       }),
     ),
+    {
+      id: '13.7',
+      name: 'pods from before, restarted in place, get certificates of the second root: also those that know the first one only',
+      run: async () => {
+        await old.restart(greetings.url, (files) => isOfNext(files) && files.cross !== undefined);
+      },
+    },
+    {
+      id: '13.8',
+      name: 'autocert pki rotate retire names the pods that know the first root only, and refuses',
+      run: async () => {
+        await assert.rejects(autocert(context, ['pki', 'rotate', 'retire']), (error: Error) => {
+          assert.match(error.message, /may be valid until/);
+          assert.match(error.message, /know the old root only/);
+          return true;
+        });
+        const { data } = await certificatesOf(context);
+        assert.equal(splitPem(data[PkiFile.root] ?? '').length, 2, 'nothing was changed');
+      },
+    },
+    {
+      id: '13.9',
+      name: 'autocert renew --all, retired by force: at once new pods trust the second root alone, and those that were renewed go on',
+      run: async () => {
+        await autocert(context, ['renew', '--all']);
+        await waitFor('the webhooks to be of the second root', () => webhooksAreOf(context, next), SLOWLY);
+        assert.match(await autocert(context, ['pki', 'rotate', 'retire', '--force']), /is retired/);
+        await caBundle(kubectl, 1);
+        const beside = testPod(NAMESPACE, 'beside', { annotations: { [Annotation.name]: nameOf('beside') } });
+        await kubectl.apply([beside]); // the API server goes on trusting the webhook
+        await waitFor('the CA to drop the cross certificate', async () => (await chainOfCa(context)) === 2, SLOWLY);
+        await kubectl.apply([sidecarPod('after')]);
+        await kubectl.ready(NAMESPACE, 'app=after', SLOWLY);
+        const files = await readPod('after');
+        assert.equal(files.cross, undefined);
+        assert(isOfNext(files), 'the chain ends at the second root');
+        await old.restart(greetings.url, isOfNext, ['native']);
+        await greetings.moreThan((await greetings.count()) + 50);
+        await greetings.assertUnbroken();
+        assert.match(await autocert(context, ['pki', 'status']), new RegExp(fingerprintOf(next).slice(0, 16)));
+      },
+    },
   ];
   if (!long) return { announce, replace };
-  replace.push({
-    id: '13.7',
+  replace.splice(-2, 0, {
+    id: '13.10',
     name: 'pods with agents renew to the second root by themselves, and no request failed either',
     run: async () => {
       for (const app of [sidecars.server, sidecars.client]) {
-        assertCertificate(await renewed(sidecars, app, WITHIN_A_LIFETIME), {
-          name: sidecars.nameOf(app),
-          hours: 5 / 60,
-        });
+        const files = await renewed(app, () => sidecars.filesOf(app), WITHIN_A_LIFETIME);
+        assertCertificate(files, { name: sidecars.nameOf(app), hours: 5 / 60 });
       }
       await sidecars.moreThan((await sidecars.count()) + 50);
       await sidecars.assertUnbroken();
@@ -140,62 +194,48 @@ export function rotationSteps(
   return { announce, replace };
 }
 
-function isOf(root: SigningCertificate | undefined, files: CertificateFiles): boolean {
-  return root !== undefined && files.root.fingerprint256 === new X509Certificate(root.certificatePem).fingerprint256;
-}
-
-/** What a pod is answered that trusts nothing but the root of its own certificate. */
-function greeted({ kubectl }: Context, pod: string, { root }: CertificateFiles, url: string): Promise<string> {
+/** What a pod is answered that trusts nothing but `root`. */
+function greeted({ kubectl }: Context, pod: string, root: X509Certificate | undefined, url: string): Promise<string> {
   const trusted = '/tmp/trusted.crt';
   const curl = 'curl --silent --show-error --max-time 10 --cert site.crt --key site.key';
   const script = `printf '%s' '${root}' > ${trusted}; cd ${CERTIFICATE_DIR}; ${curl} --cacert ${trusted} ${url}`;
   return kubectl.exec(NAMESPACE, pod, 'main', ['/bin/sh', '-c', script]);
 }
 
-/** Puts a second root beside the CA's own, has the Job put it into the `caBundle` too, and restarts the CA. */
-async function announceSecondRoot(context: Context): Promise<SigningCertificate> {
-  const { kubectl } = context;
-  const key = await createKey();
-  const now = Date.now();
-  const certificatePem = await createAuthority({
-    organization: 'Autocert',
-    commonName: 'Next Root CA',
-    pathLength: 1,
-    key,
-    notBefore: new Date(now - 60_000),
-    notAfter: new Date(now + DAY_MS),
-  });
-  const map = ['configmap', PkiObject.certificates];
-  const { data } = await kubectl.json<{ data: Record<string, string> }>(['-n', SYSTEM, 'get', ...map]);
-  await patch(context, map, { data: { [PkiFile.root]: `${data[PkiFile.root]?.trim()}\n${certificatePem}` } });
-  await reinstall(context);
-  await restartCa(context);
-  const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
-  const bundle = await kubectl.run(['get', 'mutatingwebhookconfiguration', 'autocert', '-o', path]);
-  assert.equal(Buffer.from(bundle, 'base64').toString().split('BEGIN CERTIFICATE').length, 3, 'caBundle has both');
-  return { certificatePem, key };
+function certificatesOf({ kubectl }: Context): Promise<{ data: Record<string, string> }> {
+  return kubectl.json(['-n', SYSTEM, 'get', 'configmap', PkiObject.certificates]);
 }
 
-/** Gives the CA an intermediate that `root` signed, under the CA's own password, and restarts it. */
-async function replaceIntermediate(context: Context, root: SigningCertificate): Promise<void> {
-  const { kubectl } = context;
-  const secret = await kubectl.json<{ data: Record<string, string> }>([
-    ...['-n', SYSTEM, 'get', 'secret', PkiObject.caPassword],
-  ]);
-  const password = Buffer.from(secret.data[PkiFile.password] ?? '', 'base64').toString();
-  const key = await createKey();
-  const certificate = await createIntermediate({ name: 'Autocert', key, now: new Date() }, root);
-  const encrypted = encryptKey(key, new Secret(password.trimEnd())).reveal();
-  await patch(context, ['secret', PkiObject.intermediateKey], { stringData: { [PkiFile.intermediateKey]: encrypted } });
-  await patch(context, ['configmap', PkiObject.certificates], { data: { [PkiFile.intermediate]: certificate } });
-  await restartCa(context);
+/** The root that was announced last. */
+async function newRoot(context: Context): Promise<X509Certificate> {
+  const { data } = await certificatesOf(context);
+  const roots = splitPem(data[PkiFile.root] ?? '');
+  assert.equal(roots.length, 2, 'both roots are published');
+  return new X509Certificate(roots[1] ?? '');
 }
 
-async function patch({ kubectl }: Context, object: readonly string[], change: object): Promise<void> {
-  await kubectl.run(['-n', SYSTEM, 'patch', ...object, '--type=merge', '-p', JSON.stringify(change)]);
+function fingerprintOf(certificate: X509Certificate | undefined): string {
+  return certificate?.fingerprint256.replaceAll(':', '').toLowerCase() ?? '';
 }
 
-async function restartCa({ kubectl }: Context): Promise<void> {
-  await kubectl.run(['-n', SYSTEM, 'delete', 'pod', '-l', 'app=ca']);
-  await kubectl.rolledOut(SYSTEM, 'statefulset/ca');
+/** The certificates that a server presents itself by. */
+async function chainAt({ inNetwork }: Context, address: string, name: string): Promise<readonly X509Certificate[]> {
+  const client = ['openssl', 's_client', '-connect', address, '-servername', name, '-showcerts'];
+  const shown = await run(inNetwork(client), { input: '' }).catch(() => '');
+  return splitPem(shown).map((pem) => new X509Certificate(pem));
+}
+
+/** Those of the CA; what it signs has as many. */
+async function chainOfCa(context: Context): Promise<number> {
+  const address = await context.kubectl.serviceAddress(SYSTEM, 'ca');
+  return (await chainAt(context, `${address}:443`, `ca.${SYSTEM}.svc`)).length;
+}
+
+/** Whether the intermediates of all webhooks are of a root. */
+async function webhooksAreOf(context: Context, root: X509Certificate | undefined): Promise<boolean> {
+  const pods = await context.kubectl.pods(SYSTEM, 'app=autocert');
+  const chains = await Promise.all(
+    pods.map(({ status }) => chainAt(context, `${status.podIP}:4443`, `autocert.${SYSTEM}.svc`)),
+  );
+  return root !== undefined && chains.every(([, intermediate]) => intermediate?.verify(root.publicKey));
 }
