@@ -75,8 +75,11 @@ export function configOf(manifests: readonly Manifest[], configMap: string, file
 /** Pod specs of every workload, by kind and name. */
 // biome-ignore lint/suspicious/noExplicitAny: a pod spec
 export function podSpecs(manifests: readonly Manifest[]): ReadonlyMap<string, any> {
-  const workloads = manifests.filter(({ spec }) => spec?.template?.spec !== undefined);
-  return new Map(workloads.map((one) => [`${one.kind}/${one.metadata.name}`, one.spec.template.spec]));
+  const found = manifests.flatMap(({ kind, metadata, spec }) => {
+    const template = spec?.template ?? spec?.jobTemplate?.spec.template;
+    return template?.spec === undefined ? [] : [[`${kind}/${metadata.name}`, template.spec] as const];
+  });
+  return new Map(found);
 }
 
 /**

@@ -24,14 +24,16 @@ const MODULES = {
     version: ['version'],
     proof: /Smallstep CA/,
   },
+  // Of the version of bbolt that step-ca has inside.
+  bbolt: { module: 'go.etcd.io/bbolt/cmd/bbolt@v1.4.3', version: ['version'], proof: /bbolt Version/ },
   zlint: { module: 'github.com/zmap/zlint/v3/cmd/zlint@v3.7.3', version: ['-version'], proof: /ZLint/ },
 } as const;
 
-/** Programs of the system. */
-type SystemProgram = 'openssl' | 'curl';
+/** Programs of the system, and the Debian package of each. */
+const SYSTEM = { openssl: 'openssl', curl: 'curl', prometheus: 'prometheus', promtool: 'prometheus' } as const;
 
 /** Names that {@link program} knows. */
-export type ProgramName = keyof typeof MODULES | SystemProgram;
+export type ProgramName = keyof typeof MODULES | keyof typeof SYSTEM;
 
 /** Building takes a minute or two on two cores; the first `beforeAll` that needs a program has to allow for it. */
 export const BUILD_TIMEOUT_MS = 900_000;
@@ -62,14 +64,18 @@ export async function output(
 /** Path of a program. */
 export async function program(name: ProgramName): Promise<string> {
   const onPath = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
-  if (name === 'openssl' || name === 'curl') {
+  if (isOfSystem(name)) {
     const found = onPath.find(isExecutable);
     if (found) return found;
-    throw new Error(`${name} is not on PATH: install it (Debian: apt-get install ${name})`);
+    throw new Error(`${name} is not on PATH: install it (Debian: apt-get install ${SYSTEM[name]})`);
   }
   for (const file of [...onPath, join(CACHE, name)])
     if (isExecutable(file) && (await isGenuine(file, name))) return file;
   return build(name);
+}
+
+function isOfSystem(name: ProgramName): name is keyof typeof SYSTEM {
+  return Object.hasOwn(SYSTEM, name);
 }
 
 function isExecutable(file: string): boolean {

@@ -42,7 +42,7 @@ export const CAS: readonly (readonly [string, () => Promise<RunningCa>])[] = [
 ];
 
 /** How a running CA ends. */
-type Stop = (signal?: NodeJS.Signals) => Promise<unknown>;
+export type Stop = (signal?: NodeJS.Signals) => Promise<unknown>;
 
 /** Real step-ca on a PKI of ours; `change` may alter its configuration first. */
 export function startStepCa(change?: (files: InitializedPki) => void): Promise<RunningCa> {
@@ -99,7 +99,10 @@ async function launchEmbeddedCa(files: InitializedPki): Promise<Stop> {
   return () => ca.close();
 }
 
-async function launchStepCa(files: InitializedPki): Promise<Stop> {
+/** Starts real step-ca on a PKI; resolves when it answers. */
+export async function launchStepCa(
+  files: Pick<InitializedPki, 'caPasswordFile' | 'configFile' | 'caUrl' | 'pki'>,
+): Promise<Stop> {
   const child = spawn(await program('step-ca'), ['--password-file', files.caPasswordFile, files.configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -125,7 +128,7 @@ async function launchStepCa(files: InitializedPki): Promise<Stop> {
 }
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
