@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import * as fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { CaPod } from '../support/ca-pod.ts';
 import { postTo, renew } from '../support/ca-requests.ts';
@@ -19,7 +20,12 @@ let pod: CaPod;
 const startPod = async (options?: { readonly mebibytes: number }) => {
   pod = await CaPod.start(options);
 };
-const endPod = () => pod[Symbol.asyncDispose]();
+const endPod = async () => {
+  await Promise.all(loads.splice(0).map((stop) => stop())); // also of a test that has failed
+  await pod[Symbol.asyncDispose]();
+};
+/** What ends the loads that have begun. */
+const loads: (() => Promise<void>)[] = [];
 
 /** A certificate that can be renewed, unless it is revoked. */
 const certificate = () => pod.issue(['revocable.test'], 'admin');
@@ -34,25 +40,24 @@ async function revoke(identity: Certificate): Promise<void> {
 
 const isRevoked = async (identity: Certificate) => (await renew(address(), identity)).status === 401;
 
-/** Asks for certificates, eight at a time, until told to stop; failures are counted, and followed by the next request. */
+/** Asks for certificates, eight at a time, until told to stop; failures are followed by the next request. */
 function load(): { readonly had: () => number; readonly stop: () => Promise<void> } {
   let [had, going] = [0, true];
   const ask = async () => {
     while (going) {
       await pod.issue(['load.test']).then(
         () => (had += 1),
-        () => new Promise((resolve) => setImmediate(resolve)),
+        () => sleep(20), // a CA that refuses is not to be kept from coming back
       );
     }
   };
   const asking = Promise.all(Array.from({ length: 8 }, ask));
-  return {
-    had: () => had,
-    stop: async () => {
-      going = false;
-      await asking;
-    },
+  const stop = async () => {
+    going = false;
+    await asking;
   };
+  loads.push(stop);
+  return { had: () => had, stop };
 }
 
 /** Fills the volume to its last byte with a file that is none of the CA's. */
