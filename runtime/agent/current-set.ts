@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { CertificateAnswer, RenewalInfo } from '../contract.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
-import { isForKey, splitPem, summaryOf, verifyChain } from '../x509/certificate.ts';
+import { isForKey, leadsTo, splitPem, summaryOf, verifyChain } from '../x509/certificate.ts';
 import { type CertificateSet, readCertificateFiles } from './certificate-files.ts';
 import { type Holding, isValid } from './next-step.ts';
 
@@ -83,7 +83,7 @@ export function verifiedSet(
  */
 export function withRoots(set: CertificateSet, info: RenewalInfo, now: Date): CertificateSet | undefined {
   const wanted = distinct(info.roots);
-  const roots = leadsTo(set, wanted, now) ? wanted : distinct(wanted.join('') + set.roots);
+  const roots = leadsTo(splitPem(set.certificate), wanted, now) ? wanted : distinct(wanted.join('') + set.roots);
   const anchors = distinct(info.anchors);
   if (isSame(roots, distinct(set.roots)) && isSame(anchors, distinct(set.anchors))) return undefined;
   return { ...set, roots: roots.join(''), anchors: anchors.join('') };
@@ -97,15 +97,6 @@ export function replacedBefore({ replace }: RenewalInfo): Date | undefined {
 /** A place in [0, 1) that is the certificate's own: pods spread over the window, and none has to remember anything. */
 function positionOf(serial: string): number {
   return createHash('sha256').update(serial).digest().readUInt32BE() / 2 ** 32;
-}
-
-function leadsTo({ certificate }: CertificateSet, roots: readonly string[], now: Date): boolean {
-  try {
-    verifyChain(splitPem(certificate), roots, now);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function distinct(bundle: string): readonly string[] {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoreV1Event } from '@kubernetes/client-node';
+import { Allowance } from '../lib/allowance.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { KubernetesApi } from './client.ts';
@@ -44,15 +45,15 @@ export class PodEvents {
   readonly #monotonic: () => number;
   /** When (monotonic milliseconds) each event was told, oldest first. */
   readonly #told = new Map<string, number>();
-  #allowance = MAX_PER_SECOND;
-  #allowedAt: number;
+  /** Holds a second's worth. */
+  readonly #allowance: Allowance;
   #failureLoggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PodEventsOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
     this.#monotonic = options.monotonic ?? (() => performance.now());
-    this.#allowedAt = this.#monotonic();
+    this.#allowance = new Allowance(this.#monotonic, MAX_PER_SECOND, MAX_PER_SECOND);
   }
 
   /**
@@ -64,22 +65,12 @@ export class PodEvents {
     const key = `${pod.uid} ${reason} ${text}`;
     const now = this.#monotonic();
     const toldAt = this.#told.get(key);
-    if ((toldAt !== undefined && now - toldAt < REPEAT_AFTER_MS) || !this.#allowed(now)) return;
+    if ((toldAt !== undefined && now - toldAt < REPEAT_AFTER_MS) || !this.#allowance.take()) return;
     this.#remember(key, now);
     this.#send(pod, type, reason, text).catch((error) => {
       this.#told.delete(key);
       this.#failed(error);
     });
-  }
-
-  /** A bucket that holds a second's worth. */
-  #allowed(now: number): boolean {
-    const refilled = this.#allowance + ((now - this.#allowedAt) / 1000) * MAX_PER_SECOND;
-    this.#allowance = Math.min(MAX_PER_SECOND, refilled);
-    this.#allowedAt = now;
-    if (this.#allowance < 1) return false;
-    this.#allowance -= 1;
-    return true;
   }
 
   /** Five a second for ten minutes are 3,000: no more are remembered. */

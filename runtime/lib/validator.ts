@@ -100,9 +100,9 @@ export const httpsUrl = asText('an https:// URL', (value) => {
   if (url?.protocol !== 'https:' || url.username || url.search || url.hash) throw wanted('an https:// URL', value);
 });
 
-/** Longer ones are no times. */
 const MAX_TIME = 40;
 
+/** A time (RFC 3339) of at most {@link MAX_TIME} characters. */
 export const time = asText('a time (RFC 3339)', (value) => {
   if (value.length > MAX_TIME || Number.isNaN(Date.parse(value))) throw wanted('a time (RFC 3339)', value);
 });

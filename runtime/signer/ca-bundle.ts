@@ -8,7 +8,7 @@ import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
 import { DOMAIN } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { fingerprintOf, splitPem } from '../x509/certificate.ts';
+import { sameCertificates, splitPem } from '../x509/certificate.ts';
 import { bundleOf } from './trust-bundle.ts';
 
 /** Effects. */
@@ -71,9 +71,8 @@ async function mend(
 
 /** Whether a `caBundle` holds exactly these certificates, however they are ordered and written. */
 function consistsOf(caBundle: string, roots: readonly string[]): boolean {
-  const ids = (certificates: readonly string[]) => [...new Set(certificates.map(fingerprintOf))].sort().join();
   try {
-    return ids(splitPem(Buffer.from(caBundle, 'base64').toString())) === ids(roots);
+    return sameCertificates(splitPem(Buffer.from(caBundle, 'base64').toString()), roots);
   } catch {
     // What nobody can read is not right.
     return false;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metrics, Sample } from '../lib/metrics.ts';
+import { putNewest } from '../lib/newest.ts';
 import type { Issued } from './pod-certificate-request.ts';
 
 /** A pod's certificate. Milliseconds since 1970, but for the first. */
@@ -36,16 +37,14 @@ export class NativeLeaves {
 
   /** The pod has this certificate now, and the one before no more. */
   add(podUID: string, { notBefore, notAfter, refreshAt }: Issued): void {
-    this.#leaves.delete(podUID);
-    const [oldest] = this.#leaves.keys();
-    if (this.#leaves.size >= MAX_LEAVES && oldest !== undefined) this.#leaves.delete(oldest);
     const dueAt = refreshAt.getTime() + KUBELET_JITTER_MS;
-    this.#leaves.set(podUID, {
+    const leaf = {
       knownAt: this.#monotonic(),
       dueAt,
       lateAt: dueAt + (notAfter.getTime() - notBefore.getTime()) / 10,
       notAfter: notAfter.getTime(),
-    });
+    };
+    putNewest(this.#leaves, podUID, leaf, MAX_LEAVES);
   }
 
   /** Forgets the pods that are gone. `seenAt`: when `pods` began to be listed; who came later cannot be among them. */

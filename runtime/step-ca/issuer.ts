@@ -15,7 +15,7 @@ import { clamp } from '../lib/loops.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
-import { fingerprintOf, splitPem, type Validity, verifyChain } from '../x509/certificate.ts';
+import { fingerprintOf, sameCertificates, splitPem, type Validity, verifyChain } from '../x509/certificate.ts';
 import type { KeyRequest } from '../x509/certificate-request.ts';
 import { CaClient } from './client.ts';
 import type { TokenSigner } from './one-time-token.ts';
@@ -135,7 +135,7 @@ export class Issuer {
       const announced = await ca.fetchRoots();
       if (announced.length === 0) throw new AutocertError('UNAVAILABLE', `${ca.url} announces no roots`);
       const federated = await ca.fetchFederation();
-      const isNews = !sameRoots(announced, this.#announced);
+      const isNews = !sameCertificates(announced, this.#announced);
       this.#announced = announced;
       if (isNews) await this.#reopened();
       this.#roots = unique([...this.#anchors, ...federated]);
@@ -174,7 +174,12 @@ export class Issuer {
     const old = await this.#session?.catch(() => undefined);
     const fresh = await this.#ports.open(this.#announced);
     this.#isStale = false;
-    if (old && old.tokens === fresh.tokens && old.ca.url === fresh.ca.url && sameRoots(old.ca.roots, fresh.ca.roots)) {
+    if (
+      old &&
+      old.tokens === fresh.tokens &&
+      old.ca.url === fresh.ca.url &&
+      sameCertificates(old.ca.roots, fresh.ca.roots)
+    ) {
       fresh.ca.close();
       return old;
     }
@@ -288,11 +293,6 @@ export function caOpener(config: () => CaConfig, log?: Log): IssuerPorts['open']
 }
 
 const passwordIn = (file: string) => new Secret(readTextFile(file).trimEnd());
-
-function sameRoots(some: readonly string[], others: readonly string[]): boolean {
-  const ids = (roots: readonly string[]) => [...new Set(roots.map(fingerprintOf))].sort().join();
-  return ids(some) === ids(others);
-}
 
 function unique(roots: readonly string[]): readonly string[] {
   return [...new Map(roots.map((root) => [fingerprintOf(root), root])).values()];

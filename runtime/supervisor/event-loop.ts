@@ -3,7 +3,8 @@
  * @module
  */
 
-const TICK_MS = 100;
+/** How often the loop is looked at, milliseconds. */
+export const TICK_MS = 100;
 
 /** Gives a function that tells by how much the event loop was late since it was last asked, at the worst; milliseconds. */
 export function eventLoopLateness(): () => number {

@@ -7,6 +7,7 @@
 import type { CertificateAnswer, CertificateRequestBody, PolicyConfig, RenewalInfo } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import { namespaceLabels, readPod } from '../kubernetes/cluster-state.ts';
+import { Allowance } from '../lib/allowance.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
 import { isRecord } from '../lib/validator.ts';
@@ -15,7 +16,7 @@ import type { Issuance } from '../step-ca/audit.ts';
 import type { Issuer, Outage } from '../step-ca/issuer.ts';
 import { readKeyRequestPem } from '../x509/certificate-request.ts';
 import { noAnswer, review } from './attestation.ts';
-import { Allowance, Pacer } from './pacer.ts';
+import { Pacer } from './pacer.ts';
 
 /** What the endpoint needs of the world. */
 export interface CertificatePorts {

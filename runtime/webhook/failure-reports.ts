@@ -8,13 +8,14 @@
 import { type FailureReport, MAX_REPORTED_REASON } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import type { PodReference } from '../kubernetes/events.ts';
+import { Allowance } from '../lib/allowance.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import { putNewest } from '../lib/newest.ts';
 import type { Secret } from '../lib/secret.ts';
 import { Faults, flag, object, optional, text, time } from '../lib/validator.ts';
 import type { Claim } from '../policy/judgement.ts';
 import { review } from './attestation.ts';
-import { Allowance } from './pacer.ts';
 
 /** What it takes. */
 export interface FailureReportPorts {
@@ -125,10 +126,7 @@ export class FailureReports {
   #ofAddress(address: string): Allowance {
     const { perSecond, burst, remembered } = ADDRESS;
     const allowance = this.#addresses.get(address) ?? new Allowance(this.#ports.monotonic, perSecond, burst);
-    this.#addresses.delete(address);
-    this.#addresses.set(address, allowance);
-    const [oldest] = this.#addresses.keys();
-    if (this.#addresses.size > remembered && oldest !== undefined) this.#addresses.delete(oldest);
+    putNewest(this.#addresses, address, allowance, remembered);
     return allowance;
   }
 
@@ -138,11 +136,8 @@ export class FailureReports {
   }
 
   #keep(uid: string, { late = false, notAfter }: FailureReport): void {
-    this.#kept.delete(uid);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
     const expiry = notAfter === undefined ? undefined : Date.parse(notAfter) / 1000;
-    this.#kept.set(uid, { at: this.#ports.monotonic(), late, notAfter: expiry });
+    putNewest(this.#kept, uid, { at: this.#ports.monotonic(), late, notAfter: expiry }, MAX_KEPT);
   }
 
   #current(): readonly Kept[] {

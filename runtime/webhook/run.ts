@@ -81,10 +81,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const issuer = new Issuer({ open: caOpener(config, log), now, monotonic });
   const lifetimeMs = () => parseDuration(config().defaultDuration);
   const renewal = new RenewalInformation({ issuer, lifetimeMs, now });
-  const events = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  const podEvents = () => new PodEvents({ api, component: 'autocert', log, now, monotonic });
   // Apart, so that neither news of what went well nor what agents say takes the place of our own warnings.
-  const issuances = new PodEvents({ api, component: 'autocert', log, now, monotonic });
-  const reported = new PodEvents({ api, component: 'autocert', log, now, monotonic });
+  const [events, issuances, reported] = [podEvents(), podEvents(), podEvents()];
   const reports = new FailureReports({
     api,
     recordEvent: (pod, reason, message) => reported.record(pod, reason, message),

@@ -11,7 +11,7 @@ import { clamp } from '../lib/loops.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
 import { renewalTime, USUAL_WINDOW } from '../policy/renewal.ts';
 import type { Issuer } from '../step-ca/issuer.ts';
-import { type Validity, verifyChain } from '../x509/certificate.ts';
+import { leadsTo, type Validity } from '../x509/certificate.ts';
 import { createKeyAndRequest } from '../x509/csr.ts';
 import type { ServingPair } from './placeholder-certificate.ts';
 
@@ -99,7 +99,7 @@ export class ServingCertificate {
     const { issuer, now } = this.#ports;
     if (this.#anchors !== issuer.anchors) {
       this.#anchors = issuer.anchors;
-      if (this.#validity && !isTrusted(this.#chain, this.#anchors, now())) this.#untrustedSince = now().getTime();
+      if (this.#validity && !leadsTo(this.#chain, this.#anchors, now())) this.#untrustedSince = now().getTime();
     }
     return this.#untrustedSince;
   }
@@ -123,15 +123,6 @@ export class ServingCertificate {
     this.#due = renewalTime(validity, USUAL_WINDOW, random()).getTime();
     log.info({ serial, names: sans, notAfter: validity.notAfter }, 'serving certificate obtained');
     return validity;
-  }
-}
-
-function isTrusted(chain: readonly string[], roots: readonly string[], now: Date): boolean {
-  try {
-    verifyChain(chain, roots, now);
-    return true;
-  } catch {
-    return false;
   }
 }
 

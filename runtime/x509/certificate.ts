@@ -101,6 +101,22 @@ export function verifyChain(chain: readonly string[], roots: readonly string[], 
   throw untrusted(`${nameOf(last)} was issued by none of the pinned roots (${anchors.map(nameOf).join(', ')})`);
 }
 
+/** Whether {@link verifyChain} has nothing against it. */
+export function leadsTo(chain: readonly string[], roots: readonly string[], now: Date): boolean {
+  try {
+    verifyChain(chain, roots, now);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether two lists, each PEM, have the same certificates, however they are ordered. */
+export function sameCertificates(some: readonly string[], others: readonly string[]): boolean {
+  const ids = (certificates: readonly string[]) => [...new Set(certificates.map(fingerprintOf))].sort().join();
+  return ids(some) === ids(others);
+}
+
 /** Whether the first certificate in `pem` was issued by that in `issuerPem`: by name, key identifiers and signature. */
 export function isIssuedByPem(pem: string, issuerPem: string): boolean {
   return isIssuedBy(parse(pem, 'certificate'), parse(issuerPem, "the issuer's certificate"));

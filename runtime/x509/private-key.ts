@@ -40,7 +40,7 @@ export function openKey(pem: Secret, password: Secret, what: string): KeyObject 
   }
 }
 
-/** PasswordsToTry to try, in this order. */
+/** Passwords, in the order in which they are tried. */
 export type PasswordsToTry = readonly [Secret, ...Secret[]];
 
 /** Whether this says of a password that it does not open what it was given for. */

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { ruleOf } from '../../constructs/monitoring.ts';
 import { alerts } from '../../constructs/monitoring-alerts.ts';
 import { PANELS } from '../../constructs/monitoring-dashboard.ts';
+import { waitFor } from '../../scripts/cluster/shell.ts';
 import { type MonitoredWorld, monitoredWorld } from '../support/monitored-world.ts';
 import { BUILD_TIMEOUT_MS, type Output, output, program } from '../support/programs.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
@@ -17,6 +17,8 @@ const RULES = {
   groups: [{ name: 'autocert', rules: ALL.map((alert) => ruleOf(alert, 'https://example.com/runbooks')) }],
 };
 const QUERIES = PANELS.flatMap(({ title, queries }) => queries.map(({ expr }) => [title, expr] as const));
+
+const SOON = { timeoutMs: 20_000, everyMs: 100 };
 
 let dir: string;
 let rulesFile: string;
@@ -98,13 +100,15 @@ describe('what the programs serve', () => {
   });
 
   /** A query's samples, as soon as there are any: a rate takes two scrapes. */
-  const samples = async (expr: string) => {
-    for (let tries = 0; ; tries += 1) {
-      const found = await prometheus.query(expr);
-      if (found.length > 0 || tries === 200) return found;
-      await pause(100);
-    }
-  };
+  const samples = (expr: string) =>
+    waitFor(
+      `samples of ${expr}`,
+      async () => {
+        const found = await prometheus.query(expr);
+        return found.length > 0 && found;
+      },
+      SOON,
+    );
 
   test('is well-named, of right types and documented, by promtool’s rules', async () => {
     for (const { job, text } of await world.scrape()) {
@@ -119,26 +123,30 @@ describe('what the programs serve', () => {
   test('has every metric that an alert or the dashboard speaks of', async () => {
     const wanted = [...ALL.map(({ expr }) => expr), ...QUERIES.map(([, expr]) => expr)].flatMap(metricsIn);
     expect(wanted.length).toBeGreaterThan(40);
-    let missing: readonly string[] = wanted;
     // The signer tells of an answer just after it has given it.
-    for (let tries = 0; tries < 200 && missing.length > 0; tries += 1) {
-      const served = new Set((await world.scrape()).flatMap(({ text }) => samplesOf(text).map(({ name }) => name)));
-      // Prometheus makes `up` itself.
-      missing = wanted.filter((name) => name !== 'up' && !served.has(name));
-      if (missing.length > 0) await pause(100);
-    }
-    expect(missing).toEqual([]);
+    await waitFor(
+      'every metric',
+      async () => {
+        const served = new Set((await world.scrape()).flatMap(({ text }) => samplesOf(text).map(({ name }) => name)));
+        // Prometheus makes `up` itself.
+        expect(wanted.filter((name) => name !== 'up' && !served.has(name))).toEqual([]);
+        return true;
+      },
+      SOON,
+    );
   });
 
   test('is scraped by a real Prometheus, over the webhook’s TLS as well', async () => {
     for (const { job } of world.targets) {
-      for (let tries = 0; tries < 200; tries += 1) {
-        const found = await prometheus.query(`up{job="${job}"} == 0`);
-        if (found.length === 0 && (await prometheus.query(`up{job="${job}"}`)).length > 0) break;
-        await pause(100);
-      }
-      const found = await prometheus.query(`up{job="${job}"}`);
-      expect(found.map(({ value }) => value[1])).toEqual(job === 'ca' ? ['1', '1'] : ['1']);
+      await waitFor(
+        `${job} to be scraped`,
+        async () => {
+          const found = await prometheus.query(`up{job="${job}"}`);
+          expect(found.map(({ value }) => value[1])).toEqual(job === 'ca' ? ['1', '1'] : ['1']);
+          return true;
+        },
+        SOON,
+      );
     }
   });
 
@@ -155,17 +163,18 @@ describe('what the programs serve', () => {
     };
     // The agent that has reported: it fails, and its certificate is late and has expired.
     const causes = ['AutocertAgentsFailing', 'AutocertCertificatesLate', 'AutocertLeafExpiring'];
-    let found: readonly Rule[] = [];
-    let active: readonly string[] = [];
-    for (let tries = 0; tries < 200; tries += 1) {
-      found = await rules();
-      active = found.flatMap(({ name, state }) => (state === 'inactive' ? [] : name)).sort();
-      // Before the first scrape there is nothing but what is missing.
-      if (found.every(({ health }) => health === 'ok') && active.join() === causes.join()) break;
-      await pause(100);
-    }
-    expect(found.filter(({ health }) => health !== 'ok')).toEqual([]);
-    expect(active).toEqual(causes);
+    // Before the first scrape there is nothing but what is missing.
+    await waitFor(
+      'the alerts',
+      async () => {
+        const found = await rules();
+        expect(found.filter(({ health }) => health !== 'ok')).toEqual([]);
+        const active = found.flatMap(({ name, state }) => (state === 'inactive' ? [] : name));
+        expect(active.sort()).toEqual(causes);
+        return true;
+      },
+      SOON,
+    );
   });
 
   test.each(QUERIES)(

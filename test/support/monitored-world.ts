@@ -6,7 +6,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { SignerConfig } from '../../runtime/contract.ts';
 import { KubernetesApi } from '../../runtime/kubernetes/client.ts';
 import { FollowedFile } from '../../runtime/lib/followed-file.ts';
@@ -16,6 +15,7 @@ import { readSignerConfig } from '../../runtime/signer/config.ts';
 import { signUntil } from '../../runtime/signer/run.ts';
 import { supervisorMetrics } from '../../runtime/supervisor/metrics.ts';
 import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
+import { waitFor } from '../../scripts/cluster/shell.ts';
 import { FakeApiServer } from '../unit/signer/fake-api-server.ts';
 import { POLICY, podOf, requestOf } from '../unit/signer/fixtures.ts';
 import { keptLog } from './logs.ts';
@@ -82,6 +82,8 @@ export async function monitoredWorld(): Promise<MonitoredWorld> {
   };
 }
 
+const soon = <T>(what: string, look: () => Promise<T | undefined | false>) => waitFor(what, look, { everyMs: 20 });
+
 async function textOf(url: string): Promise<string> {
   return (await fetch(url)).text();
 }
@@ -121,8 +123,9 @@ async function signerOf(stack: AsyncDisposableStack) {
     stop.abort();
     await ended;
   });
-  const { port } = (await until(() => log.lines.find(({ message }) => message === 'listening'))).fields;
-  await until(async () => {
+  const { port } = (await soon('the signer', async () => log.lines.find(({ message }) => message === 'listening')))
+    .fields;
+  await soon('what the leader tells', async () => {
     const text = await textOf(`http://localhost:${port}/metrics`);
     return /^autocert_signer_ca_bundle_current 1$/m.test(text) && /^autocert_pods_injected /m.test(text);
   });
@@ -131,7 +134,7 @@ async function signerOf(stack: AsyncDisposableStack) {
     caMetricsPort,
     issue: async (uid: string) => {
       server.add(requestOf({}, uid), podOf());
-      await until(() => log.lines.some(({ fields }) => fields.request === `req-${uid}`));
+      await soon('its answer', async () => log.lines.some(({ fields }) => fields.request === `req-${uid}`));
     },
   };
 }
@@ -149,12 +152,4 @@ async function supervisorOf(stack: AsyncDisposableStack): Promise<number> {
   const server = await serveHealth(0, { notReady: () => undefined, metrics });
   stack.defer(() => server.close());
   return server.port;
-}
-
-async function until<T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    await pause(20);
-  }
 }

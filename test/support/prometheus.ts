@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
 import { freePort } from './running-ca.ts';
 
@@ -88,13 +88,12 @@ function scrapeConfig(dir: string, { job, port, labels = {}, tls }: Target, inde
 }
 
 async function answered(child: ChildProcess, url: string, said: () => string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`prometheus did not start: ${said()}`);
-    const ok = await fetch(url).then(
-      (answer) => answer.ok,
-      () => false,
-    );
-    if (ok) return;
-    await pause(20);
-  }
+  await waitFor(
+    'prometheus',
+    async () => {
+      if (child.exitCode !== null) throw new Error(`it did not start: ${said()}`);
+      return (await fetch(url)).ok;
+    },
+    { everyMs: 20 },
+  );
 }

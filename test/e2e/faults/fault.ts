@@ -34,6 +34,14 @@ export interface Fault {
   readonly inject: (lab: Lab) => Promise<Course | undefined>;
 }
 
+/** Injects what happens once and needs no end. */
+export function once(happen: (lab: Lab) => Promise<unknown>): Fault['inject'] {
+  return async (lab) => {
+    await happen(lab);
+    return undefined;
+  };
+}
+
 /** A row of the table. Times in seconds. */
 export interface Row {
   readonly fault: Pick<Fault, 'id' | 'name' | 'happens' | 'forces'>;

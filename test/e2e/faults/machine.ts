@@ -8,7 +8,7 @@ import { SYSTEM } from '../../../scripts/cluster/installation.ts';
 import { SECOND_NODE } from '../../../scripts/cluster/settings.ts';
 import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { wakeAgent } from '../steps/rights.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, once } from './fault.ts';
 import type { Lab } from './lab.ts';
 import { withoutObject } from './objects.ts';
 import { FAULTS_NAMESPACE } from './settings.ts';
@@ -82,10 +82,7 @@ export const machineFaults: readonly Fault[] = [
     id: 'apiserver-restarted',
     name: 'API server restarted (killed with -9)',
     happens: 'Nothing can be made until it is back; watches begin anew.',
-    inject: async (lab) => {
-      await lab.first.restart('apiserver');
-      return undefined;
-    },
+    inject: once(async (lab) => lab.first.restart('apiserver')),
   },
   {
     id: 'etcd-paused',
@@ -101,19 +98,13 @@ export const machineFaults: readonly Fault[] = [
     id: 'kubelet-restarted',
     name: 'kubelet restarted (killed with -9)',
     happens: 'Pods go on. Those with native delivery are given new certificates, which kubelet keeps in memory only.',
-    inject: async (lab) => {
-      await lab.first.restart('kubelet');
-      return undefined;
-    },
+    inject: once(async (lab) => lab.first.restart('kubelet')),
   },
   {
     id: 'containerd-restarted',
     name: 'containerd restarted (killed with -9)',
     happens: 'Pods go on; new ones wait for it.',
-    inject: async (lab) => {
-      await lab.first.restart('containerd');
-      return undefined;
-    },
+    inject: once(async (lab) => lab.first.restart('containerd')),
   },
   {
     id: 'dns-gone',

@@ -4,7 +4,7 @@
  */
 import { NAMESPACE_LABEL, TRUST_BUNDLE_NAME } from '../../../runtime/contract.ts';
 import { SYSTEM } from '../../../scripts/cluster/installation.ts';
-import type { Course, Fault } from './fault.ts';
+import { type Course, type Fault, once } from './fault.ts';
 import { type Lab, PARTS } from './lab.ts';
 import { withoutObject } from './objects.ts';
 import { FAULTS_NAMESPACE } from './settings.ts';
@@ -27,9 +27,8 @@ async function quota(lab: Lab, namespace: string): Promise<Course> {
   };
 }
 
-async function patchBundle(lab: Lab, patch: object): Promise<undefined> {
-  await lab.kubectl.run(['patch', REGISTRATION, '--type=json', '-p', JSON.stringify([patch])]);
-  return undefined;
+function patchBundle(lab: Lab, patch: object): Promise<string> {
+  return lab.kubectl.run(['patch', REGISTRATION, '--type=json', '-p', JSON.stringify([patch])]);
 }
 
 const BUNDLE = '/webhooks/0/clientConfig/caBundle';
@@ -92,28 +91,25 @@ export const rightsFaults: readonly Fault[] = [
     id: 'lease-deleted',
     name: 'Lease of the signer deleted',
     happens: 'A replica makes it again, and leads.',
-    inject: async (lab) => {
-      await lab.kubectl.run(['-n', SYSTEM, 'delete', 'lease', PARTS.signer]);
-      return undefined;
-    },
+    inject: once(async (lab) => lab.kubectl.run(['-n', SYSTEM, 'delete', 'lease', PARTS.signer])),
   },
   {
     id: 'ca-bundle-removed',
     name: '`caBundle` removed from the webhook’s registration',
     happens: 'Annotated pods are refused until Autocert has put it back.',
-    inject: (lab) => patchBundle(lab, { op: 'remove', path: BUNDLE }),
+    inject: once((lab) => patchBundle(lab, { op: 'remove', path: BUNDLE })),
   },
   {
     id: 'ca-bundle-foreign',
     name: '`caBundle` replaced by another root: that of the API server',
     happens: 'Annotated pods are refused until Autocert has put its own back.',
-    inject: async (lab) => {
+    inject: once(async (lab) => {
       const { data } = await lab.kubectl.json<{ data: Record<string, string> }>([
         ...['-n', SYSTEM, 'get', 'configmap', 'kube-root-ca.crt'],
       ]);
       const value = Buffer.from(data['ca.crt'] ?? '').toString('base64');
       return patchBundle(lab, { op: 'replace', path: BUNDLE, value });
-    },
+    }),
   },
   {
     id: 'registration-deleted',
@@ -133,9 +129,6 @@ export const rightsFaults: readonly Fault[] = [
     id: 'trust-bundle-deleted',
     name: 'ClusterTrustBundle deleted',
     happens: 'Pods with native delivery wait until the signer has made it again.',
-    inject: async (lab) => {
-      await lab.kubectl.run(['delete', 'clustertrustbundle', TRUST_BUNDLE_NAME]);
-      return undefined;
-    },
+    inject: once(async (lab) => lab.kubectl.run(['delete', 'clustertrustbundle', TRUST_BUNDLE_NAME])),
   },
 ];
