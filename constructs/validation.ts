@@ -113,10 +113,18 @@ export const checkLabelValue = checkString(
   /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/,
 );
 
-/** An image reference that a container runtime can pull. */
+/** The grammar of image references: registry, path, tag, digest (github.com/distribution/reference). */
+const IMAGE = (() => {
+  const registry = /([a-zA-Z0-9]+([.-][a-zA-Z0-9]+)*(:\d+)?\/)?/;
+  const part = /[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*/;
+  const path = `${part.source}(/${part.source})*`;
+  return new RegExp(`^${registry.source}${path}(:\\w[\\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`);
+})();
+
+/** An image reference that a container runtime can pull: by tag, by digest, or both. */
 export const checkImage = checkString(
-  'it takes an image reference such as "registry.example.com/autocert:1.0.0"',
-  /^[a-z0-9][a-zA-Z0-9.:_/-]*(@sha256:[0-9a-f]{64})?$/,
+  'it takes an image reference such as "registry.example.com/autocert:1.0.0", with "@sha256:" and 64 lower-case hexadecimal digits after it for one by digest',
+  (text) => text.length <= 512 && IMAGE.test(text),
 );
 
 /** The name of a namespace: one DNS label. */

@@ -569,6 +569,7 @@ describe('StepCa refuses', () => {
     ['resources without limits', { resources: { requests: {} } }, /^resources.limits: got undefined, but it takes/],
     ['a lifetime of half a second', { minDuration: Duration.millis(500) }, /^minDuration: got .* whole seconds/],
     ['an image with a space', { image: 'step ca' }, /^image: got "step ca", but it takes an image reference/],
+    ['an image whose digest is cut', { image: 'a:1@sha256:abc' }, /^image: got "a:1@sha256:abc", but it takes/],
     ['an empty image', { autocertImage: '' }, /^autocertImage: got "", but it takes an image reference/],
     [
       'an unknown pull policy',
