@@ -1,16 +1,17 @@
-# The same image as `npm run image`, for those who have Docker: docker build -t autocert:0.1.0 .
+# The files of `npm run image`, for those who have Docker: docker build -t autocert:0.1.0 .
+# When Debian has newer packages than scripts/image-packages.json: --build-arg IMAGE_OPTIONS=--allow-newer-packages
 ARG NODE_VERSION=24.21.0
 
 FROM node:${NODE_VERSION}-bookworm-slim AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends busybox-static
+ARG IMAGE_OPTIONS=
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npm run image -- --root /out
+RUN npm run image -- --root /out ${IMAGE_OPTIONS}
 
-# Libraries that Node loads, certificates, /tmp and the user 65532: no package manager, and no shell but the agent's.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# Node with the libraries that it loads, /tmp and the user 65532: no package manager, and no shell but the agent's.
+FROM scratch
 COPY --from=build /out /
 ENV PATH=/usr/local/bin:/bin NODE_ENV=production
 USER 65532:65532

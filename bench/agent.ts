@@ -7,15 +7,15 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentEnv, CertificatePath } from '../runtime/contract.ts';
+import { staticBusybox } from '../scripts/cluster/machine-programs.ts';
 import { waitFor } from '../scripts/cluster/shell.ts';
-import { staticBusybox } from '../scripts/image.ts';
 import { type Figure, median } from './figure.ts';
 import { megabytes } from './memory.ts';
 import { BUNDLE, type Peers } from './peers.ts';
 import { POD } from './pod.ts';
 
 const ONE_REQUEST = join(import.meta.dirname, 'programs/one-request.cjs');
-/** As the image starts it: see scripts/image.ts. */
+/** As the image starts it: see scripts/image-files.ts. */
 const FLAGS = ['--use-openssl-ca'];
 const ROUNDS = 41;
 /** Agents that sleep at the same time: as many pods as a node may well have. */

@@ -6,6 +6,7 @@
  * - `autocert.cjs`: every other program, and `npx autocert`.
  * - `constructs.cjs`: what other cdk8s apps import (`package/` has its types). cdk8s and its companions stay outside: an
  *   app must have one copy of each.
+ * - `THIRD_PARTY_LICENSES`: the texts of what is in them; `bundled-packages.json`: what that is, for the bill of materials.
  * @module
  */
 import { execFile } from 'node:child_process';
@@ -13,7 +14,8 @@ import { chmod, copyFile, glob, readFile, rm, writeFile } from 'node:fs/promises
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
+import { bundledPackages, licensesText } from './bundled-packages.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -39,9 +41,12 @@ const BUNDLES: readonly Bundle[] = [
   },
 ];
 
-async function bundle(out: string, { entry, file, target, executable = false, external = [] }: Bundle): Promise<void> {
+async function bundle(
+  out: string,
+  { entry, file, target, executable = false, external = [] }: Bundle,
+): Promise<Metafile> {
   const outfile = join(out, file);
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outfile,
@@ -50,11 +55,14 @@ async function bundle(out: string, { entry, file, target, executable = false, ex
     format: 'cjs',
     target,
     external: [...external],
-    legalComments: 'none',
+    legalComments: 'none', // licensesText has the texts, of those packages, too, whose code has no comment
+    preserveSymlinks: true, // a node_modules that is a link elsewhere must not show in the bundle
+    metafile: true,
     logLevel: 'warning',
     ...(executable && { banner: { js: '#!/usr/bin/env node' } }),
   });
   if (executable) await chmod(outfile, 0o755);
+  return metafile;
 }
 
 /** Types of the constructs, for whoever imports them. */
@@ -76,7 +84,13 @@ async function importByJavaScriptName(file: string): Promise<void> {
 
 /** Writes all of them. */
 export async function buildInto(out: string): Promise<void> {
-  await Promise.all([...BUNDLES.map((each) => bundle(out, each)), declarations(join(out, 'package'))]);
+  const [metafiles] = await Promise.all([
+    Promise.all(BUNDLES.map((each) => bundle(out, each))),
+    declarations(join(out, 'package')),
+  ]);
+  const packages = bundledPackages(ROOT, metafiles);
+  await writeFile(join(out, 'THIRD_PARTY_LICENSES'), licensesText(packages));
+  await writeFile(join(out, 'bundled-packages.json'), `${JSON.stringify(packages, undefined, 2)}\n`);
   for (const script of ['agent/agent.sh', 'supervisor/ca.sh']) {
     const file = join(out, basename(script));
     await copyFile(join(ROOT, 'runtime', script), file);

@@ -1,36 +1,26 @@
 /**
- * `npm run image`: writes the container image of this project, without Docker, to `build/autocert-image.tar`. Three layers:
- * Node, which seldom changes, a shell, and the bundles.
+ * `npm run image`: writes the container image of this project, without Docker, to `build/autocert-image.tar`, and its bill of
+ * materials beside it. Three layers: Node, which seldom changes, a shell, and the bundles. The same commit gives the same
+ * digest, on any machine: all of it is built here or pinned (`scripts/image-packages.json`).
  *
- * `npm run image -- --tag registry.example/autocert:1.0 --output /tmp/image.tar` names it otherwise.
- * `npm run image -- --root /tmp/root` writes its files into a folder instead, without the libraries that Node loads: the
- * Dockerfile puts them on an image that has these.
+ * - `--tag registry.example/autocert:1.0 --output /tmp/image.tar` names it otherwise.
+ * - `--root /tmp/root` writes its files into a folder instead: what the Dockerfile does.
+ * - `--update-packages` pins the newest packages.
+ * - `--allow-newer-packages` takes what there is in place of pinned packages that are no more, with a warning.
  * @module
  */
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { type Image, writeImages } from './docker-archive.ts';
-import { baseFiles, copyOf, findOnPath, isStatic, link, program, textFile, writeFiles } from './root-files.ts';
+import { nodeFiles, ownFiles, shellFiles, USER } from './image-files.ts';
+import { type ImageIngredients, imageIngredients } from './image-packages.ts';
+import { writeFiles } from './root-files.ts';
+import { imageBom } from './sbom.ts';
 import type { TarEntry } from './tar.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const USER = { name: 'nonroot', id: 65532, home: '/' };
-
-/** Programs of the image that Node runs; `step` is `autocert` under the name that the tutorial's commands use. */
-const PROGRAMS = { 'autocert-agent-worker': 'agent.cjs', autocert: 'autocert.cjs', step: 'autocert.cjs' } as const;
-
-/** What the agent's script needs of a shell; all of it is one busybox, which the CA's pod copies, with its own script. */
-const APPLETS = ['sh', 'sleep', 'date', 'rm'] as const;
-
-/**
- * How programs start Node. Each trusts the roots that it is given and no others; without the flag Node would parse the
- * hundred and more that it brings along, in a thread beside the program, before it ends: a tenth of an agent's start.
- */
-const INTERPRETER = '#!/usr/local/bin/node --use-openssl-ca';
-
-const NODE = join(ROOT, 'node_modules/node/bin/node');
 
 /** How the image runs. The Dockerfile says the same. */
 export const IMAGE_CONFIG = {
@@ -41,48 +31,13 @@ export const IMAGE_CONFIG = {
   WorkingDir: '/',
 } as const;
 
-/** Node with what it needs to run: the lower layer, also of the hello-mtls images of the end-to-end tests. */
-export function nodeLayer(): TarEntry[] {
-  return [...baseFiles(USER), ...program(NODE, '/usr/local/bin/node')];
-}
-
 /** The image, from what `npm run build` wrote. */
-export function autocertImage(tags: readonly string[], node: readonly TarEntry[] = nodeLayer()): Image {
-  return { tags, layers: [node, shellFiles(), ownFiles()], config: IMAGE_CONFIG };
-}
-
-/** Writes the image's files into a folder, but for what Node loads and what every Linux has. */
-export function writeRoot(root: string): void {
-  writeFiles(root, [copyOf(NODE, '/usr/local/bin/node', 0o755), ...shellFiles(), ...ownFiles()]);
-}
-
-/**
- * Where this machine has a busybox that needs no libraries.
- * @throws Error that says how to get one
- */
-export function staticBusybox(path = findOnPath('busybox')): string {
-  const remedy = 'agent and CA need a static one; on Debian: apt-get install busybox-static';
-  if (path === undefined) throw new Error(`busybox is not on PATH: ${remedy}`);
-  if (!isStatic(path)) throw new Error(`${path} loads shared libraries: ${remedy}`);
-  return path;
-}
-
-/** A shell for the agent, which sleeps in it. */
-function shellFiles(): TarEntry[] {
-  const links = APPLETS.map((name) => link(`/bin/${name}`, '/bin/busybox'));
-  return [copyOf(staticBusybox(), '/bin/busybox', 0o755), ...links];
-}
-
-function ownFiles(): TarEntry[] {
-  const bundles = [...new Set(Object.values(PROGRAMS))];
-  return [
-    ...bundles.map((name) => copyOf(join(ROOT, 'build', name), `/app/${name}`)),
-    ...Object.entries(PROGRAMS).map(([name, bundle]) =>
-      textFile(`/usr/local/bin/${name}`, `${INTERPRETER}\nrequire('/app/${bundle}');\n`, 0o755),
-    ),
-    copyOf(join(ROOT, 'build/agent.sh'), '/usr/local/bin/autocert-agent', 0o755),
-    copyOf(join(ROOT, 'build/ca.sh'), '/usr/local/share/autocert/ca.sh', 0o755),
-  ];
+export function autocertImage(
+  tags: readonly string[],
+  ingredients: ImageIngredients,
+  node: readonly TarEntry[] = nodeFiles(ingredients),
+): Image {
+  return { tags, layers: [node, shellFiles(ingredients), ownFiles()], config: IMAGE_CONFIG };
 }
 
 /** `autocert:<version of this package>`: the tag that the manifests name by default. */
@@ -96,19 +51,40 @@ export async function buildBundles(): Promise<void> {
   await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.ts')]);
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       tag: { type: 'string', multiple: true },
       output: { type: 'string', default: join(ROOT, 'build/autocert-image.tar') },
       root: { type: 'string' },
+      'update-packages': { type: 'boolean', default: false },
+      'allow-newer-packages': { type: 'boolean', default: false },
     },
   });
-  await buildBundles();
-  if (values.root === undefined) {
-    const tags = values.tag ?? [defaultTag()];
-    const id = writeImages(values.output, [autocertImage(tags)]);
-    const size = Math.round(statSync(values.output).size / 1e6);
-    console.log(`${values.output}: ${tags.join(', ')} (${size} MB, ${id.slice(0, 12)})`);
-  } else writeRoot(values.root);
+  const choice = values['update-packages'] ? 'newest' : values['allow-newer-packages'] ? 'newer' : 'pinned';
+  const [ingredients] = await Promise.all([imageIngredients(choice), buildBundles()]);
+  const tags = values.tag ?? [defaultTag()];
+  const image = autocertImage(tags, ingredients);
+  if (values.root !== undefined) return writeFiles(values.root, image.layers.flat());
+  const [written] = writeImages(values.output, [image]);
+  if (written === undefined) throw new Error('no image was written');
+  const bom = values.output.replace(/(\.tar)?$/, '.cdx.json');
+  writeFileSync(bom, imageBom(tags, written.digest, ingredients));
+  const [tag = ''] = tags;
+  console.log(`${values.output} (${Math.round(statSync(values.output).size / 1e6)} MB): ${tags.join(', ')}
+  digest  ${written.digest} (of the manifest: containerd and registries)
+  config  ${written.id} (the image's id in Docker)
+  bill of materials  ${bom}
+To have exactly this image, in main.ts:
+  const image = '${tag}@${written.digest}';
+  new StepCa(…, { autocertImage: image }); new AutocertWebhook(…, { ca, image });`);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

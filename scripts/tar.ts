@@ -26,7 +26,7 @@ export function tarOf(entries: readonly TarEntry[]): Buffer {
 }
 
 /** Adds parent folders and sorts, so that a folder comes before what is in it. A path given twice keeps the last entry. */
-function complete(entries: readonly TarEntry[]): TarEntry[] {
+export function complete(entries: readonly TarEntry[]): TarEntry[] {
   const all = new Map<string, TarEntry>();
   for (const { path } of entries) {
     const names = path.split('/');

@@ -6,10 +6,13 @@
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type Image, writeImages } from '../docker-archive.ts';
-import { autocertImage, defaultTag, nodeLayer, staticBusybox } from '../image.ts';
-import { baseFiles, copyOf, folder, link, program, textFile } from '../root-files.ts';
+import { autocertImage, defaultTag } from '../image.ts';
+import { nodeFiles } from '../image-files.ts';
+import { imageIngredients } from '../image-packages.ts';
+import { baseFiles, copyOf, folder, link, textFile } from '../root-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { PAUSE_IMAGE } from './components.ts';
+import { program, staticBusybox } from './machine-programs.ts';
 import { which } from './packages.ts';
 import { BIN } from './settings.ts';
 import { run } from './shell.ts';
@@ -22,7 +25,9 @@ const STEP_CA_IMAGE = 'docker.io/smallstep/step-ca:0.30.2';
 
 /** Writes the image of this repository, from the bundles that were built before, and those of the hello-mtls examples into one archive. */
 export async function writeProjectImages(file: string): Promise<void> {
-  const node = nodeLayer();
+  // The day on which Debian publishes an update must not be a day on which nothing can be tested.
+  const ingredients = await imageIngredients('newer');
+  const node = nodeFiles(ingredients);
   const shell = await alpineFiles();
   const example = (name: string, files: readonly string[], command: readonly string[]): Image => ({
     tags: [`hello-mtls-${name}:latest`],
@@ -30,7 +35,7 @@ export async function writeProjectImages(file: string): Promise<void> {
     config: { Cmd: command, Env: ['PATH=/usr/local/bin'], User: '1000', WorkingDir: '/app' },
   });
   writeImages(file, [
-    autocertImage([defaultTag()], node),
+    autocertImage([defaultTag()], ingredients, node),
     example('server-node', ['tls-files.mjs', 'server.mjs'], ['node', 'server.mjs']),
     example('client-node', ['tls-files.mjs', 'client.mjs'], ['node', 'client.mjs']),
     {
@@ -46,8 +51,8 @@ export async function writeProjectImages(file: string): Promise<void> {
  * @param library libfaketime of this machine
  * @param place where the image has it
  */
-export function writeSkewedImage(file: string, tag: string, library: string, place: string): void {
-  const { layers, ...image } = autocertImage([tag]);
+export async function writeSkewedImage(file: string, tag: string, library: string, place: string): Promise<void> {
+  const { layers, ...image } = autocertImage([tag], await imageIngredients('newer'));
   writeImages(file, [{ ...image, layers: [...layers, [copyOf(library, place, 0o755)]] }]);
 }
 

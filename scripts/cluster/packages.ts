@@ -4,7 +4,7 @@
  */
 import { appendFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { isStatic } from '../root-files.ts';
+import { isStatic } from '../elf.ts';
 import { run } from './shell.ts';
 
 /**

@@ -78,6 +78,7 @@ describe('the packed tarball', () => {
         'build/agent.cjs',
         'build/autocert.cjs',
         'build/constructs.cjs',
+        'build/THIRD_PARTY_LICENSES',
         'build/package/constructs/index.d.ts',
         'dist/0000-step-ca.k8s.yaml',
       ]),

@@ -46,7 +46,7 @@ export async function runFaults(options: FaultRun): Promise<readonly Row[]> {
   const deliveries = deliveriesOf(native);
   const manifests = join(scratch, 'dist');
   const skewed = join(first.node.folder, 'images/skewed.tar');
-  writeSkewedImage(skewed, SKEWED_IMAGE, options.faketime, FAKETIME);
+  await writeSkewedImage(skewed, SKEWED_IMAGE, options.faketime, FAKETIME);
   await importImages(first.node, skewed);
   const api = await Api.open(kubectl, scratch);
   try {

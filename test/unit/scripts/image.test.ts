@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { program, staticBusybox } from '../../../scripts/cluster/machine-programs.ts';
 import { type Image, writeImages } from '../../../scripts/docker-archive.ts';
-import { IMAGE_CONFIG, staticBusybox } from '../../../scripts/image.ts';
-import { baseFiles, folder, isStatic, link, program, textFile, writeFiles } from '../../../scripts/root-files.ts';
+import { isStatic } from '../../../scripts/elf.ts';
+import { IMAGE_CONFIG } from '../../../scripts/image.ts';
+import { baseFiles, folder, link, textFile, writeFiles } from '../../../scripts/root-files.ts';
 import { type TarEntry, tarOf } from '../../../scripts/tar.ts';
 
 interface Listed {
@@ -81,24 +83,57 @@ describe('docker archives', () => {
   });
   const write = (images: readonly Image[]) => {
     const file = join(dir, 'image.tar');
-    const id = writeImages(file, images);
-    return { id, bytes: readFileSync(file) };
+    const [written] = writeImages(file, images);
+    return { written, bytes: readFileSync(file) };
   };
+  const filesOf = (bytes: Buffer) => new Map(list(bytes).map(({ path, content }) => [path, content]));
+  const parsed = (files: ReadonlyMap<string, Buffer>, path: string) => JSON.parse(String(files.get(path)));
 
-  test('name a configuration and layers by their own digests', () => {
-    const { id, bytes } = write([image('a:1')]);
-    const files = new Map(list(bytes).map(({ path, content }) => [path, content]));
-    const manifest = JSON.parse(String(files.get('manifest.json')));
-    expect(manifest).toMatchObject([{ Config: `${id}.json`, RepoTags: ['a:1'] }]);
-    const config = JSON.parse(String(files.get(`${id}.json`)));
-    expect(config).toMatchObject({ os: 'linux', config: { User: '65532', Entrypoint: ['/own'] } });
-    for (const [index, name] of manifest[0].Layers.entries()) {
-      const digest = createHash('sha256')
-        .update(files.get(name) ?? '')
-        .digest('hex');
-      expect(name).toBe(`${digest}.tar`);
-      expect(config.rootfs.diff_ids[index]).toBe(`sha256:${digest}`);
+  test('name manifests, configurations and layers by their own digests', () => {
+    const files = filesOf(write([image('a:1'), image('b:1')]).bytes);
+    const blobs = [...files].filter(([path]) => path.startsWith('blobs/sha256/') && !path.endsWith('/'));
+    expect(blobs).toHaveLength(3 + 2 + 2); // layers, configurations, manifests
+    for (const [path, content] of blobs) {
+      expect(path).toBe(`blobs/sha256/${createHash('sha256').update(content).digest('hex')}`);
     }
+  });
+
+  test('are an OCI layout, with the digest that is told and the name that containerd has', () => {
+    const { written, bytes } = write([image('a:1')]);
+    const files = filesOf(bytes);
+    const blob = (digest: string) => parsed(files, `blobs/${digest.replace(':', '/')}`);
+    const [entry] = parsed(files, 'index.json').manifests;
+    expect(entry).toMatchObject({ digest: written?.digest, platform: { os: 'linux' } });
+    expect(entry.annotations['io.containerd.image.name']).toBe('docker.io/library/a:1');
+    const manifest = blob(entry.digest);
+    expect(manifest.config.digest).toBe(written?.id);
+    const config = blob(manifest.config.digest);
+    expect(config).toMatchObject({ os: 'linux', config: { User: '65532', Entrypoint: ['/own'] } });
+    expect(config.rootfs.diff_ids).toEqual(manifest.layers.map(({ digest }: { digest: string }) => digest));
+    expect(parsed(files, 'oci-layout')).toEqual({ imageLayoutVersion: '1.0.0' });
+  });
+
+  test('say the same in the manifest.json of Docker', () => {
+    const { written, bytes } = write([image('a:1')]);
+    const files = filesOf(bytes);
+    const [entry] = parsed(files, 'manifest.json');
+    expect(entry).toMatchObject({ RepoTags: ['a:1'], Config: `blobs/${written?.id.replace(':', '/')}` });
+    expect(entry.Layers.every((path: string) => files.has(path))).toBe(true);
+  });
+
+  test.each([
+    ['autocert:1', 'docker.io/library/autocert:1', '1'],
+    ['me/autocert:1', 'docker.io/me/autocert:1', '1'],
+    ['registry.example/autocert:1', 'registry.example/autocert:1', '1'],
+    ['localhost/autocert:1', 'localhost/autocert:1', '1'],
+    ['registry:5000/autocert', 'registry:5000/autocert', 'latest'],
+  ])('name %s in full', (tag, full, short) => {
+    const [entry] = parsed(filesOf(write([image(tag)]).bytes), 'index.json').manifests;
+    expect(entry.annotations).toEqual({ 'io.containerd.image.name': full, 'org.opencontainers.image.ref.name': short });
+  });
+
+  test('have a digest that does not depend on the tags', () => {
+    expect(write([{ ...image('a:1'), tags: ['b:2', 'c:3'] }]).written).toEqual(write([image('a:1')]).written);
   });
 
   test('are the same bytes every time', () => {
@@ -106,8 +141,9 @@ describe('docker archives', () => {
   });
 
   test('hold a layer that images share once', () => {
-    const layers = list(write([image('a:1'), image('b:1')]).bytes).filter(({ path }) => path.endsWith('.tar'));
-    expect(layers).toHaveLength(3);
+    const files = filesOf(write([image('a:1'), image('b:1')]).bytes);
+    const layers = parsed(files, 'manifest.json').flatMap(({ Layers }: { Layers: string[] }) => Layers);
+    expect([layers.length, new Set(layers).size]).toEqual([4, 3]);
   });
 });
 
@@ -134,7 +170,15 @@ describe('root file systems', () => {
     expect(program(join(dir, 'static'), '/bin/static')).toHaveLength(1);
   });
 
-  test('can be written into a folder', () => {
+  test('can be written into a folder, whatever the umask', () => {
+    const before = process.umask(0o077);
+    writeFiles(join(dir, 'root'), [folder('/tmp', 0o1777), textFile('/a/b', 'x', 0o644)]);
+    process.umask(before);
+    const modes = ['', 'tmp', 'a', 'a/b'].map((path) => (statSync(join(dir, 'root', path)).mode & 0o7777).toString(8));
+    expect(modes).toEqual(['755', '1777', '755', '644']);
+  });
+
+  test('can be written into a folder that is there', () => {
     writeFiles(dir, [folder('/tmp'), textFile('/bin/tool', 'a tool', 0o755), link('/bin/name', '/bin/tool')]);
     expect(readFileSync(join(dir, 'bin/tool'), 'utf8')).toBe('a tool');
     expect(statSync(join(dir, 'bin/tool')).mode & 0o777).toBe(0o755);
