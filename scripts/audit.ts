@@ -12,14 +12,12 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type AuditException, auditVerdict, signatureVerdict, type Verdict } from './audit-verdict.ts';
-import type { BundledPackage } from './bundled-packages.ts';
+import { builtPackages } from './bundled-packages.ts';
 import { buildBundles } from './image.ts';
+import { ROOT, readJson } from './project-files.ts';
 
-const ROOT = join(import.meta.dirname, '..');
 /** A registry may hiccup; one that is not there is not waited for. */
 const PATIENCE = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000'];
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
@@ -32,15 +30,11 @@ function npm(...args: string[]): Promise<string> {
   });
 }
 
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as T;
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { require: { type: 'boolean', default: false } } });
   const [vulnerabilities, signatures] = [await npm('audit'), await npm('audit', 'signatures')];
   await buildBundles();
-  const bundled = readJson<readonly BundledPackage[]>('build/bundled-packages.json').flatMap(({ places }) => places);
+  const bundled = builtPackages().flatMap(({ places }) => places);
   const exceptions = readJson<readonly AuditException[]>('scripts/audit-exceptions.json');
   const verdicts: readonly Verdict[] = [
     auditVerdict(vulnerabilities, { bundled, exceptions, today: new Date() }),

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
+import { readJson } from './project-files.ts';
 
 /** One package. */
 export interface BundledPackage {
@@ -79,6 +80,11 @@ function readPackage(root: string, place: string, lock: PackageLock): BundledPac
   }
   const sha512 = Buffer.from(integrity, 'base64').toString('hex');
   return { name, version, license, places: [place], sha512, texts: texts.length > 0 ? texts : [mit(holder ?? '')] };
+}
+
+/** Those that `npm run build` found. */
+export function builtPackages(): readonly BundledPackage[] {
+  return readJson('build/bundled-packages.json');
 }
 
 /** All texts, each once, under the packages that have it. */

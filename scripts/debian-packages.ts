@@ -3,11 +3,11 @@
  * @module
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PackageSource } from './apt.ts';
+import { sha256 } from './project-files.ts';
 import type { TarEntry } from './tar.ts';
 import { entriesOf } from './tar-reader.ts';
 
@@ -56,7 +56,7 @@ export async function takePackages(
   const queue = [...names];
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     const pin = pins.find((each) => each.name === name);
-    const found = await openPackage(await debOf(name, pin, choice, room));
+    const found = await packageOf(name, pin, choice, room);
     if (found.name !== name) throw new Error(`the package ${name} says that it is ${found.name}`);
     taken.push(found);
     // Packages of one source have their copyright file once: the others' folder is a link to it.
@@ -68,18 +68,18 @@ export async function takePackages(
   return taken;
 }
 
-async function debOf(
+async function packageOf(
   name: string,
   pin: PackagePin | undefined,
   choice: PackageChoice,
   room: PackageRoom,
-): Promise<string> {
+): Promise<DebianPackage> {
   const { source, cache, warn } = room;
   if (choice !== 'newest' && pin !== undefined) {
     const file = fileOf(cache, pin);
-    if (existsSync(file) && sha256(readFileSync(file)) === pin.sha256) return file;
+    if (existsSync(file) && sha256(readFileSync(file)) === pin.sha256) return openPackage(file);
     const deb = await source.exact(name, pin.version);
-    if (deb !== undefined) return keep(cache, checked(deb, pin));
+    if (deb !== undefined) return openPackage(keep(cache, checked(deb, pin)));
   }
   const wanted = pin === undefined ? name : `${name} ${pin.version}`;
   if (choice === 'pinned') {
@@ -92,9 +92,9 @@ async function debOf(
   }
   const deb = await source.newest(name);
   if (deb === undefined) throw new Error(`there is no Debian package ${name} in the archives that this machine knows`);
-  const file = keep(cache, deb);
-  if (choice === 'newest') return file;
-  const { version } = await openPackage(file);
+  const found = await openPackage(keep(cache, deb));
+  if (choice === 'newest') return found;
+  const { version } = found;
   if (pin !== undefined && isOlder(version, pin.version)) {
     throw new Error(
       `Debian package ${wanted} is not to be had here, and ${version} is older: take a newer release of Debian`,
@@ -103,7 +103,7 @@ async function debOf(
   warn(
     `warning: ${wanted} is pinned but not to be had; ${version} is taken, so the image has another digest. ${UPDATE}.`,
   );
-  return file;
+  return found;
 }
 
 /** @throws Error for a package that is not the one that was pinned */
@@ -150,10 +150,6 @@ function isOlder(version: string, than: string): boolean {
   } catch {
     return false;
   }
-}
-
-function sha256(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }
 
 /** A file of one of the packages: symbolic links are followed, also from one package to another. */

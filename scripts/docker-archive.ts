@@ -3,10 +3,10 @@
  * `skopeo copy oci-archive:` take it), without Docker. The same input gives the same bytes.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { platform } from './platform.ts';
+import { sha256 } from './project-files.ts';
 import { file as fileEntry, textFile } from './root-files.ts';
 import { type TarEntry, tarOf } from './tar.ts';
 
@@ -47,9 +47,9 @@ const OCI = 'application/vnd.oci.image';
 export function writeImages(file: string, images: readonly Image[]): WrittenImage[] {
   const blobs = new Map<string, Uint8Array>();
   const addBlob = (mediaType: string, content: Uint8Array) => {
-    const digest = sha256(content);
+    const digest = `sha256:${sha256(content)}`;
     blobs.set(digest, content);
-    return { mediaType: `${OCI}.${mediaType}`, digest: `sha256:${digest}`, size: content.length };
+    return { mediaType: `${OCI}.${mediaType}`, digest, size: content.length };
   };
   const layers = new Map<readonly TarEntry[], ReturnType<typeof addBlob>>();
   const addLayer = (layer: readonly TarEntry[]) => {
@@ -57,11 +57,11 @@ export function writeImages(file: string, images: readonly Image[]): WrittenImag
     layers.set(layer, descriptor);
     return descriptor;
   };
+  const target = { architecture: platform().architecture, os: 'linux' };
   const written = images.map((image) => {
     const own = image.layers.map(addLayer);
     const description = {
-      architecture: platform().architecture,
-      os: 'linux',
+      ...target,
       created: '1970-01-01T00:00:00Z',
       config: image.config,
       rootfs: { type: 'layers', diff_ids: own.map(({ digest }) => digest) },
@@ -74,10 +74,10 @@ export function writeImages(file: string, images: readonly Image[]): WrittenImag
     tags.map((tag) => ({
       ...manifest,
       annotations: namesOf(tag),
-      platform: { architecture: platform().architecture, os: 'linux' },
+      platform: target,
     })),
   );
-  const place = ({ digest }: { readonly digest: string }) => `blobs/sha256/${digest.replace('sha256:', '')}`;
+  const place = ({ digest }: { readonly digest: string }) => `blobs/${digest.replace(':', '/')}`;
   const docker = written.map((each) => ({
     Config: place(each.config),
     RepoTags: each.tags,
@@ -105,8 +105,4 @@ function namesOf(reference: string): Record<string, string> {
 
 function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function sha256(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -3,20 +3,19 @@
  * program, and Debian's packages.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Apt } from './apt.ts';
 import { type DebianPackage, type PackageChoice, type PackagePin, takePackages } from './debian-packages.ts';
 import { platform } from './platform.ts';
+import { ROOT, readJson, sha256 } from './project-files.ts';
 
-const ROOT = join(import.meta.dirname, '..');
-const PINS = join(import.meta.dirname, 'image-packages.json');
-const NODE = join(ROOT, 'node_modules/node');
+const PINS = 'scripts/image-packages.json';
+const NODE = 'node_modules/node';
 
 /** Where .deb files are kept: `AUTOCERT_IMAGE_CACHE`, else below `XDG_CACHE_HOME` or `~/.cache`. */
-const CACHE =
+export const IMAGE_CACHE =
   process.env.AUTOCERT_IMAGE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'autocert-image');
 
 /** Libraries that Node loads, the shell, and the files that say which Debian this is, with the texts of its licences. */
@@ -50,33 +49,31 @@ export async function imageIngredients(
   choice: PackageChoice = 'pinned',
   warn: (text: string) => void = console.warn,
 ): Promise<ImageIngredients> {
-  const all = JSON.parse(readFileSync(PINS, 'utf8')) as Readonly<Record<string, ImagePins>>;
+  const all = readJson<Readonly<Record<string, ImagePins>>>(PINS);
   const { architecture } = platform();
   const pins = all[architecture];
   const node = readNode();
   if (choice !== 'newest') checkNode(node, pins?.node);
-  const room = { source: new Apt(join(CACHE, 'apt')), cache: CACHE, warn };
+  const room = { source: new Apt(join(IMAGE_CACHE, 'apt')), cache: IMAGE_CACHE, warn };
   const packages = await takePackages(PACKAGES, pins?.packages ?? [], choice, room);
   if (choice === 'newest') {
     const made: ImagePins = {
       node: { version: node.version, sha256: node.sha256 },
       packages: packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
     };
-    writeFileSync(PINS, `${JSON.stringify({ ...all, [architecture]: made }, undefined, 2)}\n`);
+    writeFileSync(join(ROOT, PINS), `${JSON.stringify({ ...all, [architecture]: made }, undefined, 2)}\n`);
   }
   return { node, packages };
 }
 
 /** That of the npm package `node`, which `npm ci` brings; its program comes from another package by an install script. */
 function readNode(): NodeProgram {
-  const content = readFileSync(join(NODE, 'bin/node'));
-  const { version } = JSON.parse(readFileSync(join(NODE, 'package.json'), 'utf8')) as { version: string };
-  const sha256 = createHash('sha256').update(content).digest('hex');
+  const content = readFileSync(join(ROOT, NODE, 'bin/node'));
   return {
-    version,
-    sha256,
+    version: readJson<{ version: string }>(`${NODE}/package.json`).version,
+    sha256: sha256(content),
     content,
-    license: readFileSync(join(NODE, 'node_modules', platform().nodePackage, 'LICENSE')),
+    license: readFileSync(join(ROOT, NODE, 'node_modules', platform().nodePackage, 'LICENSE')),
   };
 }
 

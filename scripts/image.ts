@@ -10,17 +10,16 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { type Image, writeImages } from './docker-archive.ts';
 import { nodeFiles, ownFiles, shellFiles, USER } from './image-files.ts';
 import { type ImageIngredients, imageIngredients } from './image-packages.ts';
+import { ROOT, readJson } from './project-files.ts';
 import { writeFiles } from './root-files.ts';
 import { imageBom } from './sbom.ts';
 import type { TarEntry } from './tar.ts';
-
-const ROOT = join(import.meta.dirname, '..');
 
 /** How the image runs. The Dockerfile says the same. */
 export const IMAGE_CONFIG = {
@@ -42,8 +41,7 @@ export function autocertImage(
 
 /** `autocert:<version of this package>`: the tag that the manifests name by default. */
 export function defaultTag(): string {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  return `autocert:${version}`;
+  return `autocert:${readJson<{ version: string }>('package.json').version}`;
 }
 
 /** Builds the bundles that the image holds. */

@@ -6,14 +6,12 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BundledPackage } from './bundled-packages.ts';
+import { type BundledPackage, builtPackages } from './bundled-packages.ts';
 import { controlField, type DebianPackage, packagedFile } from './debian-packages.ts';
 import type { ImageIngredients } from './image-packages.ts';
 import { platform } from './platform.ts';
-
-const ROOT = join(import.meta.dirname, '..');
+import { ROOT, readJson } from './project-files.ts';
 
 /** Licences of Debian's packages, as their copyright files say it in words; of the parts that are in the image. */
 const DEBIAN_LICENSES: readonly (readonly [name: RegExp, license: string])[] = [
@@ -42,7 +40,7 @@ interface Component {
  */
 export function imageBom(tags: readonly string[], digest: string, { node, packages }: ImageIngredients): string {
   const { version, license } = readJson<{ version: string; license: string }>('package.json');
-  const bundled = readJson<readonly BundledPackage[]>('build/bundled-packages.json').map(npmComponent);
+  const bundled = builtPackages().map(npmComponent);
   const own = component('application', 'cdk8s-autocert', version, `pkg:npm/cdk8s-autocert@${version}`, license);
   const image = {
     ...component(
@@ -135,8 +133,4 @@ function debianVersion(packages: readonly DebianPackage[]): string {
 
 function sorted<T>(values: readonly T[], by: (value: T) => string): T[] {
   return values.toSorted((a, b) => (by(a) < by(b) ? -1 : 1));
-}
-
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as T;
 }

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { IMAGE_CACHE } from '../../scripts/image-packages.ts';
 import { platform } from '../../scripts/platform.ts';
 import { missingLibraries } from '../../scripts/shared-libraries.ts';
 import type { TarEntry } from '../../scripts/tar.ts';
@@ -53,14 +54,11 @@ let files: ReadonlyMap<string, TarEntry>;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'image-'));
-  const cache = { AUTOCERT_IMAGE_CACHE: process.env.AUTOCERT_IMAGE_CACHE, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME };
+  const cache = { AUTOCERT_IMAGE_CACHE: IMAGE_CACHE };
   first = await build('one', '022', { ...cache, HOME: process.env.HOME, TZ: 'UTC', LC_ALL: 'C' });
-  const kept =
-    process.env.AUTOCERT_IMAGE_CACHE ??
-    join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? '', '.cache'), 'autocert-image');
   const elsewhere = {
+    ...cache,
     HOME: dir,
-    AUTOCERT_IMAGE_CACHE: kept,
     TZ: 'Asia/Tokyo',
     LC_ALL: 'tr_TR.UTF-8',
     SOURCE_DATE_EPOCH: '1',
