@@ -3,7 +3,7 @@
  * @module
  */
 import { Construct } from 'constructs';
-import type { PolicyConfig, SignerConfig } from '../runtime/contract.ts';
+import { type PolicyConfig, type SignerConfig, WEBHOOK_HEALTH_PORT } from '../runtime/contract.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
 import { defined } from './objects.ts';
 import {
@@ -19,9 +19,6 @@ import { checkOptional, checkReplicas, checkShare } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
 const NAME = 'autocert-signer';
-
-/** Port of health and metrics, plain HTTP. */
-const PORT = 9402;
 
 const SIGNER_RESOURCES: ContainerResources = {
   requests: { cpu: '20m', memory: '80Mi' },
@@ -64,7 +61,7 @@ export class AutocertSigner extends Construct {
   constructor(scope: Construct, id: string, props: AutocertSignerProps) {
     super(scope, id);
     const ca = checkStepCa('ca', props.ca);
-    const atStart = { lease: { namespace: ca.namespace, name: NAME }, port: PORT };
+    const atStart = { lease: { namespace: ca.namespace, name: NAME }, port: WEBHOOK_HEALTH_PORT };
     const renewAt = checkOptional('signer.renewAt', props.renewAt, checkShare);
     addProgram(this, {
       ...scheduling(props),
@@ -82,8 +79,7 @@ export class AutocertSigner extends Construct {
       image: props.image,
       replicas: checkReplicas('signer.replicas', props.replicas ?? 2),
       resources: checkResources('signer.resources', props.resources ?? SIGNER_RESOURCES),
-      ports: [{ name: 'http', number: PORT }],
-      probes: { healthz: '/healthz', readyz: '/readyz', scheme: 'HTTP' },
+      ports: [],
       rights: signerRights(NAME, props.webhookConfiguration),
     });
   }

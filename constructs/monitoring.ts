@@ -5,12 +5,12 @@
 import { ApiObject, Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { PkiFile } from '../runtime/contract.ts';
 import { AutocertWebhook } from './autocert-webhook.ts';
 import { isDuration } from './lifetimes.ts';
 import { type Alert, alerts } from './monitoring-alerts.ts';
 import { dashboard } from './monitoring-dashboard.ts';
 import { metadata } from './objects.ts';
+import { HEALTH } from './program.ts';
 import { StepCa } from './step-ca.ts';
 import { check, checkFlag, checkInstance, checkLabelValue, checkMap, checkText } from './validation.ts';
 
@@ -81,15 +81,8 @@ export class AutocertMonitoring extends Construct {
         selector: { matchLabels: { app } },
         podMetricsEndpoints: endpoints.map((endpoint) => ({ path: '/metrics', interval, ...endpoint })),
       });
-    if (hasServer) {
-      // The webhook serves with a certificate of the CA itself, and Prometheus reaches pods by their addresses.
-      const tlsConfig = {
-        ca: { configMap: { name: ca.rootConfigMap, key: PkiFile.root } },
-        serverName: `${NAME}.${ca.namespace}.svc`,
-      };
-      monitor('Webhook', NAME, [{ port: 'https', scheme: 'https', tlsConfig }]);
-    }
-    monitor('Signer', 'autocert-signer', [{ port: 'http' }]);
+    if (hasServer) monitor('Webhook', NAME, [{ port: HEALTH.name }]);
+    monitor('Signer', 'autocert-signer', [{ port: HEALTH.name }]);
     if (ca instanceof StepCa) monitor('Ca', 'ca', [{ port: CA_METRICS_PORT }, { port: SUPERVISOR_PORT }]);
   }
 

@@ -6,7 +6,7 @@
 import { Lazy } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
-import { type CaConfig, DOMAIN, PkiFile, Program } from '../runtime/contract.ts';
+import { type CaConfig, DOMAIN, PkiFile, Program, WEBHOOK_HEALTH_PORT } from '../runtime/contract.ts';
 import type { IStepCa } from './i-step-ca.ts';
 import { digest, metadata } from './objects.ts';
 import {
@@ -43,11 +43,14 @@ export function caConfig(ca: IStepCa): CaConfig {
   };
 }
 
-/** A port of the program's container; the first is the one that kubelet's probes use. */
+/** A port of the program's container. */
 export interface ProgramPort {
   readonly name: string;
   readonly number: number;
 }
+
+/** What kubelet probes and Prometheus scrapes, of every program. */
+export const HEALTH: ProgramPort = { name: 'http', number: WEBHOOK_HEALTH_PORT };
 
 /** What makes one program differ from another. */
 export interface ProgramInput extends SchedulingProps {
@@ -63,8 +66,8 @@ export interface ProgramInput extends SchedulingProps {
   readonly image: ContainerImage;
   readonly replicas: number;
   readonly resources: ContainerResources;
-  readonly ports: readonly [ProgramPort, ...ProgramPort[]];
-  readonly probes: { readonly healthz: string; readonly readyz: string; readonly scheme: 'HTTP' | 'HTTPS' };
+  /** What it serves, besides {@link HEALTH}. */
+  readonly ports: readonly ProgramPort[];
   readonly rights: Rights;
 }
 
@@ -117,9 +120,8 @@ function addRights(scope: Construct, { name, ca: { namespace }, rights }: Progra
 }
 
 function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
-  const { name, ports, probes } = props;
-  const probed = (path: string, timing: Omit<k8s.Probe, 'httpGet'>) =>
-    probe(path, ports[0].number, probes.scheme, timing);
+  const { name } = props;
+  const probed = (path: string, timing: Omit<k8s.Probe, 'httpGet'>) => probe(path, HEALTH.number, 'HTTP', timing);
   return {
     metadata: {
       labels: { app: name },
@@ -135,11 +137,11 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
           name,
           ...props.image,
           command: [Program.autocert, props.subcommand, '--config', `${FOLDER}/${PATHS.config}`],
-          ports: ports.map((port) => ({ name: port.name, containerPort: port.number })),
+          ports: [...props.ports, HEALTH].map((port) => ({ name: port.name, containerPort: port.number })),
           securityContext: confined(),
           resources: quantities(props.resources),
-          readinessProbe: probed(probes.readyz, { periodSeconds: 2 }),
-          livenessProbe: probed(probes.healthz, { initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 }),
+          readinessProbe: probed('/readyz', { periodSeconds: 2 }),
+          livenessProbe: probed('/healthz', { initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 }),
           volumeMounts: [{ name: 'autocert', mountPath: FOLDER, readOnly: true }],
         },
       ],

@@ -8,8 +8,8 @@ import {
   CERTIFICATE_PORT,
   CONTAINER_PORT,
   type PolicyConfig,
+  WEBHOOK_HEALTH_PORT,
   type WebhookConfig,
-  WebhookPath,
 } from '../runtime/contract.ts';
 import type { IStepCa } from './i-step-ca.ts';
 import { addInjectionWebhook } from './injection-webhook.ts';
@@ -23,7 +23,7 @@ import { WEBHOOK_RIGHTS } from './rights.ts';
 export const WEBHOOK_NAME = 'autocert';
 const NAME = WEBHOOK_NAME;
 
-/** What the API server and kubelet reach, and what pods reach. */
+/** What the API server reaches, and what pods reach. */
 const ADMISSION = { name: 'https', number: CONTAINER_PORT };
 const CERTIFICATES = { name: 'certificates', number: CERTIFICATE_PORT };
 
@@ -42,7 +42,11 @@ export interface WebhookServerInput extends SchedulingProps {
 export function addWebhookServer(scope: Construct, input: WebhookServerInput): void {
   const { ca, image, policy, settings } = input;
   const { namespace } = ca;
-  const atStart = { port: ADMISSION.number, certificatePort: CERTIFICATES.number };
+  const atStart = {
+    port: ADMISSION.number,
+    certificatePort: CERTIFICATES.number,
+    healthPort: WEBHOOK_HEALTH_PORT,
+  };
   const config = webhookConfig(input);
   addProgram(scope, {
     ...input,
@@ -54,7 +58,6 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
     replicas: settings.replicas,
     resources: settings.resources,
     ports: [ADMISSION, CERTIFICATES],
-    probes: { healthz: WebhookPath.healthz, readyz: WebhookPath.readyz, scheme: 'HTTPS' },
     rights: WEBHOOK_RIGHTS,
   });
   const servicePort = (port: number, { name, number }: typeof ADMISSION) => {

@@ -115,13 +115,8 @@ export const AgentCommand = {
   wait: 'wait',
 } as const;
 
-/** Paths of the webhook's HTTPS server, on {@link CONTAINER_PORT}. */
-export const WebhookPath = {
-  mutate: '/mutate',
-  healthz: '/healthz',
-  readyz: '/readyz',
-  metrics: '/metrics',
-} as const;
+/** Path of admission, the only one on the webhook's {@link CONTAINER_PORT}. */
+export const WebhookPath = { mutate: '/mutate' } as const;
 
 /** Paths of the certificate endpoint, on {@link CERTIFICATE_PORT}. */
 export const CertificatePath = {
@@ -202,8 +197,11 @@ export const SIGNER_NAME = `${DOMAIN}/workload`;
 /** The `ClusterTrustBundle` with the CA's roots, kept by the signer; the API wants the signer's name in front. */
 export const TRUST_BUNDLE_NAME = `${DOMAIN}:workload:root`;
 
-/** Port of the webhook's and the CA's containers; their Services listen on 443. */
+/** Port of the webhook's and the CA's containers; their Services listen on 443. The webhook's is for the API server alone. */
 export const CONTAINER_PORT = 4443;
+
+/** Port of `/healthz`, `/readyz` and `/metrics` of the webhook, and of the signer: plain HTTP, for kubelet and Prometheus. */
+export const WEBHOOK_HEALTH_PORT = 9402;
 
 /** Port of the certificate endpoint, of the container and of the Service: pods reach it, and not what the API server asks. */
 export const CERTIFICATE_PORT = 4444;
@@ -288,10 +286,12 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   readonly namespace: string;
   /** Address to listen on. Absent: all. */
   readonly host?: string;
-  /** Port for the API server, probes and metrics. */
+  /** Port of admission, for the API server. */
   readonly port: number;
   /** Port of the certificate endpoint. */
   readonly certificatePort: number;
+  /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
+  readonly healthPort: number;
   readonly agent: AgentContainer;
   readonly delivery: Delivery;
   readonly sidecar: SidecarStyle;

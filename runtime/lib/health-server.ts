@@ -28,8 +28,8 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Listens on `port`; 0: any. */
-export async function serveHealth(port: number, ports: HealthPorts): Promise<HealthServer> {
+/** Listens on `port` (0: any) of `host`, or of all addresses. */
+export async function serveHealth(port: number, ports: HealthPorts, host?: string): Promise<HealthServer> {
   const timeouts = { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, connectionsCheckingInterval: 1_000 };
   const render = shared(() => ports.metrics.render(), ports.monotonic ?? (() => performance.now()));
   const server = createServer(timeouts, (request, response) => {
@@ -39,7 +39,7 @@ export async function serveHealth(port: number, ports: HealthPorts): Promise<Hea
   limitConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, resolve);
+    server.listen(port, host, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

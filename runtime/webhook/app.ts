@@ -1,6 +1,5 @@
 /**
- * The webhook's HTTP interface for the API server, kubelet's probes and Prometheus, apart from the listener, so that
- * tests ask it without a port.
+ * The webhook's HTTP interface for the API server, apart from the listener, so that tests ask it without a port.
  * @module
  */
 import { WebhookPath } from '../contract.ts';
@@ -12,8 +11,6 @@ import { type HttpApp, type HttpAppOptions, httpApp, sendError } from './http-se
 
 /** What the app is made of. */
 export interface WebhookDeps extends AdmissionSurroundings, Pick<HttpAppOptions, 'tls' | 'stopping'> {
-  /** Why the webhook cannot do its work now; `undefined`: it can. */
-  readonly unready: () => string | undefined;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -25,7 +22,6 @@ const MAX_REVIEW = 3 * 2 ** 20;
 export function buildApp(deps: WebhookDeps): HttpApp {
   const app = httpApp({ ...deps, bodyLimit: MAX_REVIEW });
   addAdmission(app, deps);
-  addProbes(app, deps);
   return app;
 }
 
@@ -46,18 +42,4 @@ function addAdmission(app: HttpApp, { metrics, log, ...surroundings }: WebhookDe
       sendError(reply, error);
     }
   });
-}
-
-function addProbes(app: HttpApp, { metrics, unready }: WebhookDeps): void {
-  app.get(WebhookPath.healthz, (_request, reply) => {
-    reply.type('text/plain').send('ok\n');
-  });
-  app.get(WebhookPath.readyz, (_request, reply) => {
-    const reason = unready();
-    reply
-      .code(reason === undefined ? 200 : 503)
-      .type('text/plain')
-      .send(`${reason ?? 'ok'}\n`);
-  });
-  app.get(WebhookPath.metrics, async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
 }

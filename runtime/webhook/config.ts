@@ -28,6 +28,7 @@ const WEBHOOK: Shape = {
   host: optional(text),
   port,
   certificatePort: port,
+  healthPort: port,
   agent: object({
     image: text,
     imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),

@@ -1,6 +1,6 @@
 /**
- * A certificate that nobody trusts: what the webhook serves while it has none from the CA, so that kubelet's probes,
- * which verify nothing, see that it lives and that it is not ready. The API server and the agents refuse it.
+ * A certificate that nobody trusts: what the webhook serves while it has none from the CA. The API server and the agents
+ * refuse it.
  * @module
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';

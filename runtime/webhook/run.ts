@@ -8,6 +8,7 @@ import { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents, type PodReference } from '../kubernetes/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
+import { serveHealth } from '../lib/health-server.ts';
 import type { Log } from '../lib/log.ts';
 import { repeat, sleep } from '../lib/loops.ts';
 import { createMetrics } from '../lib/metrics.ts';
@@ -47,9 +48,12 @@ export interface WebhookOptions {
 
 /** A webhook that listens. */
 export interface RunningWebhook {
+  /** Of admission. */
   readonly port: number;
   /** Of the certificate endpoint. */
   readonly certificatePort: number;
+  /** Of probes and metrics. */
+  readonly healthPort: number;
   /** Resolves when it has stopped. */
   readonly stopped: Promise<void>;
 }
@@ -107,7 +111,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     }
     return sidecar.patch;
   };
-  const unready = (): string | undefined => {
+  const notReady = (): string | undefined => {
     if (signal.aborted) return 'stopping';
     if (!capabilities) return `waiting for the API server: ${apiProblem}`;
     if (issuer.anchors.length === 0) return `waiting for the root certificate: ${issuer.outage?.reason}`;
@@ -117,7 +121,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   };
   const tls = placeholderCertificate(now());
   const surroundings = { config, capabilities: () => capabilities, sidecar: currentSidecar };
-  const app = buildApp({ ...surroundings, unready, metrics, log, tls, stopping: signal });
+  const app = buildApp({ ...surroundings, metrics, log, tls, stopping: signal });
   const certificateApp = buildCertificateApp({
     certificates: createCertificateService(config, { api, issuer, renewal, monotonic }),
     renewal: (namespace) => renewal.for(namespace),
@@ -154,7 +158,8 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const { host } = config();
   const port = await listen(app, config().port, host);
   const certificatePort = await listen(certificateApp, config().certificatePort, host);
-  log.info({ port, certificatePort, delivery: config().delivery }, 'listening');
+  const health = await serveHealth(config().healthPort, { notReady, metrics }, host);
+  log.info({ port, certificatePort, healthPort: health.port, delivery: config().delivery }, 'listening');
 
   const keep = (what: string | undefined, everyMs: number, task: () => Promise<void>) =>
     repeat(task, { ...(what !== undefined && { what }), everyMs, log, signal });
@@ -182,9 +187,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const stopped = aborted(signal).then(async () => {
     log.info({}, 'stopping');
     await Promise.all([sleep(options.lingerMs ?? LINGER_MS, new AbortController().signal), ...tasks]);
-    await Promise.all([app.close(), certificateApp.close()]);
+    await Promise.all([app.close(), certificateApp.close(), health.close()]);
   });
-  return { port, certificatePort, stopped };
+  return { port, certificatePort, healthPort: health.port, stopped };
 }
 
 function podOf({ namespace, podName, podUID }: Claim): PodReference {

@@ -82,8 +82,8 @@ export class Kubectl {
   }
 
   /** What a pod tells Prometheus. */
-  metrics({ metadata: { namespace = 'default', name } }: Pod, scheme: 'http' | 'https', port: number): Promise<string> {
-    return this.run(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${scheme}:${name}:${port}/proxy/metrics`]);
+  metrics({ metadata: { namespace = 'default', name } }: Pod, port: number): Promise<string> {
+    return this.run(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy/metrics`]);
   }
 
   /** The address of a Service in the cluster. */

@@ -41,12 +41,7 @@ export async function monitoredWorld(): Promise<MonitoredWorld> {
   const signer = await signerOf(stack);
   const supervisor = await supervisorOf(stack);
   const targets: readonly Target[] = [
-    {
-      job: 'autocert',
-      port: webhook.webhook.port,
-      labels: { ...LABELS, pod: 'autocert-0' },
-      tls: { ca: webhook.ca.root.certificatePem, serverName: 'localhost' },
-    },
+    { job: 'autocert', port: webhook.webhook.healthPort, labels: { ...LABELS, pod: 'autocert-0' } },
     { job: 'autocert-signer', port: signer.port, labels: { ...LABELS, pod: 'autocert-signer-0' } },
     { job: 'ca', port: signer.caMetricsPort, labels: { ...LABELS, pod: 'ca-0' } },
     { job: 'ca', port: supervisor, labels: { ...LABELS, pod: 'ca-0' } },
@@ -73,10 +68,7 @@ export async function monitoredWorld(): Promise<MonitoredWorld> {
     issue,
     scrape: () =>
       Promise.all(
-        targets.map(async ({ job, port, tls }) => {
-          const text = tls ? (await webhook.call('/metrics')).body : await textOf(`http://localhost:${port}/metrics`);
-          return { job, text };
-        }),
+        targets.map(async ({ job, port }) => ({ job, text: await textOf(`http://127.0.0.1:${port}/metrics`) })),
       ),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

@@ -16,6 +16,7 @@ export function webhookConfig(overrides: Partial<WebhookConfig> = {}): WebhookCo
     namespace: 'step',
     port: 4443,
     certificatePort: 4444,
+    healthPort: 9402,
     agent: {
       image: 'autocert:0.1.0',
       imagePullPolicy: 'IfNotPresent',

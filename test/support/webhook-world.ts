@@ -11,6 +11,7 @@ import type { WebhookConfig } from '../../runtime/contract.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { createProvisioner } from '../../runtime/step-ca/one-time-token.ts';
 import { type RunningWebhook, startWebhook } from '../../runtime/webhook/run.ts';
+import { waitFor } from '../../scripts/cluster/shell.ts';
 import { type FakeCa, startFakeCa } from './fake-ca.ts';
 import { quiet } from './logs.ts';
 import { ObjectStore } from './object-store.ts';
@@ -26,10 +27,14 @@ export const provisioner = await createProvisioner('autocert', new Secret(PASSWO
 /** A request; without `agent` on a connection of its own. */
 type Call = { readonly port?: number; readonly body?: unknown; readonly token?: string; readonly agent?: https.Agent };
 
-/** An answer, and by whose certificate. */
-export interface Reply {
+/** What a probe is answered. */
+interface Probed {
   readonly status: number;
   readonly body: string;
+}
+
+/** An answer, and by whose certificate. */
+export interface Reply extends Probed {
   readonly headers: Readonly<Record<string, unknown>>;
   /** Of the certificate that is served. */
   readonly serial: string;
@@ -61,6 +66,7 @@ export class WebhookWorld implements AsyncDisposable {
       host: '127.0.0.1',
       port: 0,
       certificatePort: 0,
+      healthPort: 0,
     });
     const user = {
       username: 'system:serviceaccount:shop:web',
@@ -103,7 +109,7 @@ export class WebhookWorld implements AsyncDisposable {
   /** The same, when it is ready. */
   static async ready(change?: (world: WebhookWorld) => void): Promise<WebhookWorld> {
     const world = await WebhookWorld.start(change);
-    await world.until('/readyz', ({ status }) => status === 200);
+    await world.until();
     return world;
   }
 
@@ -123,9 +129,10 @@ export class WebhookWorld implements AsyncDisposable {
     return request(path, { port: this.webhook.port, ca: this.ca.root.certificatePem }, call);
   }
 
-  /** As kubelet's probes ask. */
-  probe(path: string): Promise<Reply> {
-    return request(path, { port: this.webhook.port, rejectUnauthorized: false }, {});
+  /** As kubelet's probes and Prometheus ask. */
+  async probe(path: string): Promise<Probed> {
+    const answer = await fetch(`http://127.0.0.1:${this.webhook.healthPort}${path}`);
+    return { status: answer.status, body: await answer.text() };
   }
 
   /** Asks for a certificate with this service-account token. */
@@ -133,13 +140,13 @@ export class WebhookWorld implements AsyncDisposable {
     return this.call('/certificate', { port: this.webhook.certificatePort, token, body: { csr } });
   }
 
-  /** Probes until the answer is the right one. */
-  async until(path: string, holds: (reply: Reply) => boolean): Promise<Reply> {
-    for (;;) {
-      const reply = await this.probe(path);
-      if (holds(reply)) return reply;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  /** Asks for readiness until it is there, or what is said of it has `words`. Gives back the answer. */
+  until(words?: string): Promise<Probed> {
+    const look = async () => {
+      const reply = await this.probe('/readyz');
+      return (words === undefined ? reply.status === 200 : reply.body.includes(words)) && reply;
+    };
+    return waitFor('the probe', look, { everyMs: 20 });
   }
 
   /** The patch for a pod that asks for a certificate. */

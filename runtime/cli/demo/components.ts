@@ -3,10 +3,10 @@
  * @module
  */
 import { writeFileSync } from 'node:fs';
-import { get } from 'node:https';
+import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { Provisioner, type WebhookConfig, WebhookPath } from '../../contract.ts';
+import { Provisioner, type WebhookConfig } from '../../contract.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { sleep } from '../../lib/loops.ts';
 import { type InitializedPki, initPki } from '../../pki/files.ts';
@@ -34,7 +34,7 @@ export interface Surroundings {
 
 /** Where the webhook listens. */
 export interface WebhookUrls {
-  /** For admission, probes and metrics. */
+  /** For admission. */
   readonly webhook: string;
   /** For agents. */
   readonly certificates: string;
@@ -69,9 +69,9 @@ async function untilReady(what: string, check: () => Promise<unknown>, signal: A
 }
 
 /** Resolves when the URL answers 200; what it answers is text, as for kubelet's probes. */
-function answersOk(url: string, ca: string): Promise<void> {
+function answersOk(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    get(url, { ca, agent: false }, (response) => {
+    get(url, { agent: false }, (response) => {
       response.resume();
       if (response.statusCode === 200) resolve();
       else reject(new Error(`${url} answers ${response.statusCode}`));
@@ -133,7 +133,7 @@ export async function startWebhook(
   pki: InitializedPki,
   kubeconfig: string,
 ): Promise<WebhookUrls> {
-  const [port = 0, certificatePort = 0] = await freePorts(2);
+  const [port = 0, certificatePort = 0, healthPort = 0] = await freePorts(3);
   const urls = { webhook: `https://${HOST}:${port}`, certificates: `https://${HOST}:${certificatePort}` };
   const config: WebhookConfig = {
     caUrl: pki.caUrl,
@@ -152,6 +152,7 @@ export async function startWebhook(
     host: HOST,
     port,
     certificatePort,
+    healthPort,
     agent: {
       image: 'autocert:local',
       imagePullPolicy: 'IfNotPresent',
@@ -163,6 +164,6 @@ export async function startWebhook(
   const file = join(dir, 'webhook.json');
   writeFileSync(file, JSON.stringify(config, null, 2));
   void children.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfig } });
-  await untilReady('the webhook', () => answersOk(`${urls.webhook}${WebhookPath.readyz}`, pki.pki.rootPem), signal);
+  await untilReady('the webhook', () => answersOk(`http://${HOST}:${healthPort}/readyz`), signal);
   return urls;
 }

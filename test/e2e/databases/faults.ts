@@ -3,7 +3,7 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTAINER_PORT } from '../../../runtime/contract.ts';
+import { WEBHOOK_HEALTH_PORT } from '../../../runtime/contract.ts';
 import type { Kubectl } from '../../../scripts/cluster/kubectl.ts';
 import { SYSTEM } from '../context.ts';
 
@@ -38,7 +38,7 @@ export async function whileCasAreKilled<T>(
 export async function answers(kubectl: Kubectl): Promise<string> {
   const counts = new Map<string, number>();
   for (const pod of await kubectl.pods(SYSTEM, 'app=autocert')) {
-    const metrics = await kubectl.metrics(pod, 'https', CONTAINER_PORT);
+    const metrics = await kubectl.metrics(pod, WEBHOOK_HEALTH_PORT);
     const lines = metrics.matchAll(
       /^autocert_certificate_request_duration_seconds_count\{.*result="(\w+)".*\} (\d+)/gm,
     );

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { ruleOf } from '../../../constructs/monitoring.ts';
 import { alerts } from '../../../constructs/monitoring-alerts.ts';
 import { PANELS } from '../../../constructs/monitoring-dashboard.ts';
-import { CaPort } from '../../../runtime/contract.ts';
+import { CaPort, WEBHOOK_HEALTH_PORT } from '../../../runtime/contract.ts';
 import { which } from '../../../scripts/cluster/packages.ts';
 import { run, waitFor } from '../../../scripts/cluster/shell.ts';
 import { metricsIn, oursIn, samplesOf } from '../../support/promql.ts';
@@ -17,10 +17,10 @@ import { type Context, type Step, SYSTEM } from '../context.ts';
 
 /** Programs by the label `app` of their pods. */
 const TARGETS = [
-  { app: 'autocert', scheme: 'https', port: 4443 },
-  { app: 'autocert-signer', scheme: 'http', port: 9402 },
-  { app: 'ca', scheme: 'http', port: CaPort.metrics },
-  { app: 'ca', scheme: 'http', port: CaPort.supervisor },
+  { app: 'autocert', port: WEBHOOK_HEALTH_PORT },
+  { app: 'autocert-signer', port: WEBHOOK_HEALTH_PORT },
+  { app: 'ca', port: CaPort.metrics },
+  { app: 'ca', port: CaPort.supervisor },
 ] as const;
 
 const ALL = alerts({ namespace: SYSTEM, webhook: true, ca: true });
@@ -48,12 +48,12 @@ export function monitoringSteps({ kubectl, scratch, print }: Context): Step[] {
   let scraped: readonly Scraped[] = [];
 
   const scrape = async (): Promise<readonly Scraped[]> => {
-    const all = TARGETS.map(async ({ app, scheme, port }) => {
+    const all = TARGETS.map(async ({ app, port }) => {
       const pods = await kubectl.pods(SYSTEM, `app=${app}`);
       return Promise.all(
         pods.map(async (one) => {
           const pod = one.metadata.name;
-          const text = await kubectl.metrics(one, scheme, port);
+          const text = await kubectl.metrics(one, port);
           writeFileSync(join(scratch, `metrics-${pod}-${port}.txt`), text);
           return { app, pod, port, text, at: Date.now() / 1000 };
         }),

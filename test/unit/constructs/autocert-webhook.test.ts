@@ -60,17 +60,21 @@ describe('AutocertWebhook', () => {
       expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/part-of': 'autocert' });
   });
 
-  test('serves admission and certificates on ports of their own, in the container and in the Service', () => {
+  test('serves admission, certificates and health on ports of their own; the first two have a Service', () => {
     const [container] = find(manifests, 'Deployment', 'autocert').spec.template.spec.containers;
     expect(container.ports).toEqual([
       { name: 'https', containerPort: 4443 },
       { name: 'certificates', containerPort: 4444 },
+      { name: 'http', containerPort: 9402 },
     ]);
+    const probe = { port: 9402, scheme: 'HTTP' };
+    expect(container.readinessProbe.httpGet).toEqual({ ...probe, path: '/readyz' });
+    expect(container.livenessProbe.httpGet).toEqual({ ...probe, path: '/healthz' });
     expect(find(manifests, 'Service').spec.ports).toEqual([
       { name: 'https', port: 443, targetPort: 4443 },
       { name: 'certificates', port: 4444, targetPort: 4444 },
     ]);
-    expect(config(manifests)).toMatchObject({ port: 4443, certificatePort: 4444 });
+    expect(config(manifests)).toMatchObject({ port: 4443, certificatePort: 4444, healthPort: 9402 });
     expect(registration(manifests).clientConfig.service.port).toBe(443);
   });
 

@@ -43,20 +43,8 @@ describe('AutocertMonitoring', () => {
         ports.map(({ name }) => `${workload.split('/')[1]}: ${name}`),
       ),
     );
-    expect(endpoints).toEqual(['autocert: https', 'autocert-signer: http', 'ca: metrics', 'ca: supervisor']);
+    expect(endpoints).toEqual(['autocert: http', 'autocert-signer: http', 'ca: metrics', 'ca: supervisor']);
     for (const endpoint of endpoints) expect(ports).toContain(endpoint);
-  });
-
-  test('reaches the webhook by its certificate, whose name and root Prometheus is given', () => {
-    expect(find(manifests, 'PodMonitor', 'autocert').spec.podMetricsEndpoints).toEqual([
-      {
-        path: '/metrics',
-        interval: '30s',
-        port: 'https',
-        scheme: 'https',
-        tlsConfig: { ca: { configMap: { name: 'ca-certs', key: 'root_ca.crt' } }, serverName: 'autocert.step.svc' },
-      },
-    ]);
   });
 
   test('names jobs after programs, as alerts and dashboard call them', () => {

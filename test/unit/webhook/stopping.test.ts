@@ -56,7 +56,7 @@ test('connections that idle when it stops are closed at the end, so that it does
   const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
   const closed = Promise.withResolvers<unknown>();
   agent.once('free', (socket: Socket) => closed.resolve(once(socket, 'close')));
-  await world.call('/healthz', { agent });
+  await world.call('/nowhere', { agent });
   await world.stop();
   await closed.promise;
   agent.destroy();
