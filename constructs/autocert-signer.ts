@@ -15,10 +15,10 @@ import {
 } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
 import { signerRights } from './rights.ts';
-import { checkOptional, checkReplicas, checkShare } from './validation.ts';
+import { checkFlag, checkOptional, checkReplicas, checkShare } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
-const NAME = 'autocert-signer';
+export const SIGNER = 'autocert-signer';
 
 const SIGNER_RESOURCES: ContainerResources = {
   requests: { cpu: '20m', memory: '80Mi' },
@@ -47,6 +47,8 @@ export interface AutocertSignerProps extends SignerOptions, SchedulingProps {
   readonly policy: () => PolicyConfig;
   /** Image with our programs. */
   readonly image: ContainerImage;
+  /** Whether the platform says who the pods run as. @default false */
+  readonly userFromPlatform?: boolean;
   /** Name of the MutatingWebhookConfiguration whose `caBundle` the signer keeps. @default - there is no webhook */
   readonly webhookConfiguration?: string;
 }
@@ -61,11 +63,11 @@ export class AutocertSigner extends Construct {
   constructor(scope: Construct, id: string, props: AutocertSignerProps) {
     super(scope, id);
     const ca = checkStepCa('ca', props.ca);
-    const atStart = { lease: { namespace: ca.namespace, name: NAME }, port: WEBHOOK_HEALTH_PORT };
+    const atStart = { lease: { namespace: ca.namespace, name: SIGNER }, port: WEBHOOK_HEALTH_PORT };
     const renewAt = checkOptional('signer.renewAt', props.renewAt, checkShare);
     addProgram(this, {
       ...scheduling(props),
-      name: NAME,
+      name: SIGNER,
       subcommand: 'signer',
       ca,
       atStart,
@@ -77,10 +79,11 @@ export class AutocertSigner extends Construct {
           ...atStart,
         }) satisfies SignerConfig,
       image: props.image,
+      userFromPlatform: checkFlag('userFromPlatform', props.userFromPlatform ?? false),
       replicas: checkReplicas('signer.replicas', props.replicas ?? 2),
       resources: checkResources('signer.resources', props.resources ?? SIGNER_RESOURCES),
       ports: [],
-      rights: signerRights(NAME, props.webhookConfiguration),
+      rights: signerRights(SIGNER, props.webhookConfiguration),
     });
   }
 }

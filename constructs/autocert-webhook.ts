@@ -6,13 +6,15 @@ import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
 import { checkAllowedName } from './allowed-name.ts';
-import { AutocertSigner, type SignerOptions } from './autocert-signer.ts';
+import { AutocertSigner, SIGNER, type SignerOptions } from './autocert-signer.ts';
 import type { IAutocertWebhook, NamespaceRules } from './i-autocert-webhook.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
+import { ImmutableAnnotations } from './immutable-annotations.ts';
 import { InjectionPolicy } from './injection-policy.ts';
 import { Injector } from './injector.ts';
 import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.ts';
 import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type SchedulingProps, scheduling } from './pods.ts';
+import { SignerLimits } from './signer-limits.ts';
 import { refuseTwins } from './twins.ts';
 import { checkFlag, checkInstance, checkList, checkName, checkObject, checkOptional, refuse } from './validation.ts';
 import { ValidationPolicy } from './validation-policy.ts';
@@ -40,6 +42,16 @@ export interface AutocertWebhookProps extends SchedulingProps {
    * @default false
    */
   readonly issuanceEvents?: boolean;
+  /**
+   * Whether ValidatingAdmissionPolicies (Kubernetes 1.30 and later) keep the annotations of pods as they were admitted, and
+   * let the signer change nothing of the webhook's registration but `caBundle`. @default true
+   */
+  readonly guard?: boolean;
+  /**
+   * Whether the platform says who pods run as, as OpenShift's `restricted-v2` does: then webhook, signer and injected agents
+   * ask for no uid and no group, but for those that a pod's annotation `owner` names. @default false
+   */
+  readonly userFromPlatform?: boolean;
 }
 
 const checkInjector = checkInstance('it takes Injector.webhook(…) or Injector.policy()', Injector);
@@ -73,7 +85,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     const { webhook } = checkInjector('injector', props.injector ?? Injector.webhook());
     this.hasServer = webhook !== undefined;
     this.#issuanceEvents = checkFlag('issuanceEvents', props.issuanceEvents ?? false);
-    const known = { ...scheduling(props), ca: this.ca, image, policy: () => this.policy() };
+    const userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
+    const known = { ...scheduling(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
     if (webhook) addWebhookServer(this, { ...known, settings: webhook });
     else new InjectionPolicy(this, 'Resource', known);
     if (webhook?.workloadPolicy ?? true) {
@@ -82,6 +95,9 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     const signer: SignerOptions = checkOptional('signer', props.signer, checkObject) ?? {};
     const kept = webhook ? { webhookConfiguration: WEBHOOK_NAME } : {};
     new AutocertSigner(this, 'Signer', { ...signer, ...known, ...kept });
+    if (!checkFlag('guard', props.guard ?? true)) return;
+    new ImmutableAnnotations(this, 'Annotations');
+    new SignerLimits(this, 'SignerLimits', { namespace: this.ca.namespace, name: SIGNER });
   }
 
   /** Never gives a certificate to pods of a namespace, even where it is labelled. */

@@ -1,16 +1,28 @@
 /**
- * The Job that makes the PKI in the cluster, the CronJob that looks after it, and the rights that both need.
+ * The Job that makes the PKI in the cluster, and the CronJob that looks after it: two accounts, of which the first may read
+ * no key, and both may create nothing but objects of the PKI.
  * @module
  */
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { PkiObject, Program } from '../runtime/contract.ts';
+import { Program } from '../runtime/contract.ts';
 import { digest, metadata } from './objects.ts';
-import { type ContainerImage, confined, NON_ROOT, podDefaults, type SchedulingProps, SHORT_LIVED } from './pods.ts';
+import { PkiLimits } from './pki-limits.ts';
+import {
+  apiAccess,
+  type ContainerImage,
+  confined,
+  NON_ROOT,
+  podDefaults,
+  type SchedulingProps,
+  SHORT_LIVED,
+  serviceAccount,
+} from './pods.ts';
+import { INIT_RIGHTS, UPKEEP_RIGHTS } from './rights.ts';
 
-/** ServiceAccount, roles, and the Job, behind whose name is a digest. */
+/** The Job, behind whose name is a digest, and its account and role. */
 const NAME = 'autocert-init';
-/** The CronJob. */
+/** The CronJob, its account and role. */
 const UPKEEP = 'autocert-pki';
 
 /** Every night, at a minute at which little else is started; the time is that of the controller manager. */
@@ -21,6 +33,9 @@ const STARTING_DEADLINE_SECONDS = 12 * 3600;
 const ACTIVE_DEADLINE_SECONDS = 3600;
 /** A finished Job stays for a day, so that its log can be read; without it nothing is missing. */
 const TTL_SECONDS = 24 * 3600;
+
+/** The API's least: soon after a Job has ended, nobody can use its token. */
+const API_ACCESS = apiAccess(600);
 
 /**
  * Argo CD runs the Job at each synchronization, and does not miss it when it is gone. Else it would call everything out
@@ -36,22 +51,32 @@ export interface PkiInitProps extends SchedulingProps {
   readonly namespace: string;
   /** First words of the certificates' names. */
   readonly caName: string;
+  /** Whether there is a CronJob. */
+  readonly upkeep: boolean;
+  /** Whether a policy says what the accounts may create. */
+  readonly guard: boolean;
+  /** Whether the platform says who the pods run as. */
+  readonly userFromPlatform: boolean;
 }
 
 /**
- * Makes the PKI, then looks after it each day, by the same command: what is missing and can be made is made, an
- * intermediate that has less than half of its life left is replaced. So both may run as often as they like.
+ * The Job makes the PKI where there is none (`autocert pki create`); each night the CronJob makes again what was lost, and
+ * replaces an intermediate that has less than half of its life left (`autocert pki upkeep`). Both may run as often as they
+ * like.
  */
 export class PkiInit extends Construct {
-  /** Makes Job, CronJob and rights. */
+  /** Makes Job, CronJob and their rights. */
   constructor(scope: Construct, id: string, props: PkiInitProps) {
     super(scope, id);
-    const { namespace } = props;
-    this.#addRights(namespace);
+    const { namespace, upkeep, guard } = props;
+    addRights(this, NAME, namespace, INIT_RIGHTS);
+    if (upkeep) addRights(new Construct(this, 'UpkeepRights'), UPKEEP, namespace, UPKEEP_RIGHTS);
+    if (guard) new PkiLimits(this, 'Limits', { namespace, init: NAME, upkeep: UPKEEP });
     new NamedJob(this, 'Resource', {
       metadata: { ...metadata(NAME, namespace), annotations: ARGO_HOOK },
-      spec: jobSpec(props),
+      spec: jobSpec(props, NAME, ['create', '--namespace', namespace, '--ca-name', props.caName]),
     });
+    if (!upkeep) return;
     new k8s.KubeCronJob(this, 'Upkeep', {
       metadata: metadata(UPKEEP, namespace),
       spec: {
@@ -60,34 +85,25 @@ export class PkiInit extends Construct {
         concurrencyPolicy: 'Forbid',
         successfulJobsHistoryLimit: 1,
         failedJobsHistoryLimit: 2,
-        jobTemplate: { spec: { ...jobSpec(props), activeDeadlineSeconds: ACTIVE_DEADLINE_SECONDS } },
+        jobTemplate: {
+          spec: {
+            ...jobSpec(props, UPKEEP, ['upkeep', '--namespace', namespace]),
+            activeDeadlineSeconds: ACTIVE_DEADLINE_SECONDS,
+          },
+        },
       },
     });
   }
+}
 
-  #addRights(namespace: string): void {
-    new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(NAME, namespace) });
-    const { certificates, rootKey, intermediateKey, ...others } = PkiObject;
-    const named = (resource: string, resourceNames: string[], verbs: string[]) => {
-      return { apiGroups: [''], resources: [resource], resourceNames, verbs };
-    };
-    new k8s.KubeRole(this, 'Role', {
-      metadata: metadata(NAME, namespace),
-      rules: [
-        // The API cannot tie `create` to names: what it creates has none yet.
-        { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
-        named('configmaps', [certificates], ['get', 'update']),
-        named('secrets', [rootKey, intermediateKey], ['get', 'update']),
-        // Passwords and provisioners are made once; only people replace them.
-        named('secrets', Object.values(others), ['get']),
-      ],
-    });
-    new k8s.KubeRoleBinding(this, 'RoleBinding', {
-      metadata: metadata(NAME, namespace),
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: NAME },
-      subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
-    });
-  }
+function addRights(scope: Construct, name: string, namespace: string, rules: readonly k8s.PolicyRule[]): void {
+  serviceAccount(scope, 'Account', name, namespace);
+  new k8s.KubeRole(scope, 'Role', { metadata: metadata(name, namespace), rules: [...rules] });
+  new k8s.KubeRoleBinding(scope, 'RoleBinding', {
+    metadata: metadata(name, namespace),
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+  });
 }
 
 /**
@@ -103,26 +119,28 @@ class NamedJob extends k8s.KubeJob {
   }
 }
 
-function jobSpec(props: PkiInitProps): k8s.JobSpec {
-  const { namespace, caName } = props;
+/** A run of `autocert pki …` by the account `name`. */
+function jobSpec(props: PkiInitProps, name: string, args: readonly string[]): k8s.JobSpec {
   return {
     backoffLimit: 10,
     ttlSecondsAfterFinished: TTL_SECONDS,
     template: {
-      metadata: { labels: { app: NAME } },
+      metadata: { labels: { app: name } },
       spec: {
-        ...podDefaults(NON_ROOT, props),
+        ...podDefaults(props.userFromPlatform ? undefined : NON_ROOT, props),
         restartPolicy: 'OnFailure',
-        serviceAccountName: NAME,
+        serviceAccountName: name,
         containers: [
           {
             name: 'init',
             ...props.image,
-            command: [Program.autocert, 'pki', 'init', '--namespace', namespace, '--ca-name', caName],
+            command: [Program.autocert, 'pki', ...args],
             securityContext: confined(),
             resources: SHORT_LIVED,
+            volumeMounts: [API_ACCESS.mount],
           },
         ],
+        volumes: [API_ACCESS.volume],
       },
     },
   };

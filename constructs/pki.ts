@@ -4,12 +4,18 @@
  */
 import { PkiObject } from '../runtime/contract.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
-import { checkObjectName, checkString, shown } from './validation.ts';
+import { checkFlag, checkObjectName, checkString, shown } from './validation.ts';
 
 /** Options of {@link Pki.inCluster}. */
 export interface InClusterPkiOptions {
   /** First words of the certificates' names: "… Root CA" and "… Intermediate CA". @default 'Autocert' */
   readonly name?: string;
+  /**
+   * Whether a CronJob makes again what was lost and renews the intermediate each year. Its account reads the keys of root
+   * and intermediate; `false`: none does, and people run `autocert pki init` instead, or `autocert pki intermediate
+   * --root-key` where the root's key is kept elsewhere. @default true
+   */
+  readonly upkeep?: boolean;
 }
 
 /** Options of {@link Pki.existing}. All Secrets are in the CA's namespace and yours to make. */
@@ -40,7 +46,8 @@ export class Pki {
    * No key leaves the cluster, and none is in the manifests.
    */
   static inCluster(options: InClusterPkiOptions = {}): Pki {
-    return new Pki({ caName: checkCaName('name', options.name ?? 'Autocert') });
+    const upkeep = checkFlag('upkeep', options.upkeep ?? true);
+    return new Pki({ caName: checkCaName('name', options.name ?? 'Autocert'), upkeep });
   }
 
   /** The CA is subordinate to a PKI that exists: its root is a synth input, its keys are in Secrets of yours. */
@@ -58,6 +65,8 @@ export class Pki {
 
   /** First words of the certificates that are made in the cluster. Absent: the PKI exists. */
   readonly caName?: string;
+  /** Whether a CronJob keeps the PKI that was made in the cluster. */
+  readonly upkeep: boolean;
   /** Root certificates, PEM. Absent: they are not known at synth. */
   readonly rootCertificate?: string;
   /** Intermediate certificate, PEM. Absent: not known at synth. */
@@ -78,10 +87,11 @@ export class Pki {
     return [...rootKey, intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret];
   }
 
-  private constructor(from: { caName?: string; options?: ExistingPkiOptions }) {
+  private constructor(from: { caName?: string; upkeep?: boolean; options?: ExistingPkiOptions }) {
     const { options } = from;
     const secret = (prop: string, name: string | undefined, usual: string) => checkObjectName(prop, name ?? usual);
     if (from.caName !== undefined) this.caName = from.caName;
+    this.upkeep = from.upkeep ?? false;
     if (options !== undefined) {
       this.rootCertificate = options.rootCertificate;
       this.intermediateCertificate = options.intermediateCertificate;

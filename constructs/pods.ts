@@ -95,20 +95,53 @@ export function scheduling(props: SchedulingProps): SchedulingProps {
   });
 }
 
-/** What every pod of ours has: a user that is not root, and that owns its volumes. */
-export function podDefaults(user: number, placement: SchedulingProps) {
+/** Who pods run as: a uid that is the group as well, or `undefined` where the platform says (`userFromPlatform`). */
+export type PodUser = number | undefined;
+
+/**
+ * What every pod of ours has: a user that is not root, and that owns its volumes; and no token of its ServiceAccount, but
+ * where {@link apiAccess} is mounted.
+ */
+export function podDefaults(user: PodUser, placement: SchedulingProps) {
   return {
     // Variables such as AUTOCERT_PORT, which kubelet would make for each Service, read like settings of ours.
     enableServiceLinks: false,
+    automountServiceAccountToken: false,
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: user,
-      runAsGroup: user,
-      fsGroup: user,
+      ...(user !== undefined && { runAsUser: user, runAsGroup: user, fsGroup: user }),
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...defined({ ...scheduling(placement), tolerations: placement.tolerations && [...placement.tolerations] }),
+  };
+}
+
+/**
+ * A ServiceAccount that gives its token to no pod unasked.
+ * @param name also of whoever may do something by it
+ */
+export function serviceAccount(scope: Construct, id: string, name: string, namespace: string): void {
+  new k8s.KubeServiceAccount(scope, id, { metadata: metadata(name, namespace), automountServiceAccountToken: false });
+}
+
+/** Mode of files that only the pod's own group reads, which `fsGroup` makes their owner. */
+export const SECRET_MODE = 0o440;
+
+/**
+ * What a program needs to ask the API server, where every program looks for it. Kubelet's own such volume has a token that
+ * the API server takes for a year; this one is for `seconds`, and kubelet replaces it in time. It is for the API server
+ * alone, which is whom a token is for that names nobody.
+ */
+export function apiAccess(seconds: number): { readonly volume: k8s.Volume; readonly mount: k8s.VolumeMount } {
+  const name = 'api-access';
+  const sources = [
+    { serviceAccountToken: { path: 'token', expirationSeconds: seconds } },
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+  ];
+  return {
+    volume: { name, projected: { defaultMode: SECRET_MODE, sources } },
+    mount: { name, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
   };
 }
 

@@ -10,6 +10,7 @@ import { type CaConfig, DOMAIN, PkiFile, Program, WEBHOOK_HEALTH_PORT } from '..
 import type { IStepCa } from './i-step-ca.ts';
 import { digest, metadata } from './objects.ts';
 import {
+  apiAccess,
   type ContainerImage,
   type ContainerResources,
   confined,
@@ -19,6 +20,8 @@ import {
   probe,
   quantities,
   type SchedulingProps,
+  SECRET_MODE,
+  serviceAccount,
   spread,
 } from './pods.ts';
 import type { Rights } from './rights.ts';
@@ -31,6 +34,9 @@ const PATHS = {
   password: `provisioner/${PkiFile.password}`,
   nextPassword: `provisioner/${PkiFile.nextPassword}`,
 };
+
+/** For an hour: as long as a kubelet that is restarted, or a node that is cut off, may keep a pod from a new token. */
+const API_ACCESS = apiAccess(3600);
 
 /** How a program reaches the CA: part of its configuration. */
 export function caConfig(ca: IStepCa): CaConfig {
@@ -64,6 +70,8 @@ export interface ProgramInput extends SchedulingProps {
   /** Settings that it follows while it runs; asked for at synth, when every `AutocertNamespace` is known. */
   readonly followed: () => object;
   readonly image: ContainerImage;
+  /** Whether the platform says who the pods run as. */
+  readonly userFromPlatform: boolean;
   readonly replicas: number;
   readonly resources: ContainerResources;
   /** What it serves, besides {@link HEALTH}. */
@@ -75,7 +83,7 @@ export interface ProgramInput extends SchedulingProps {
 export function addProgram(scope: Construct, props: ProgramInput): void {
   const { name, atStart, followed } = props;
   const { namespace } = props.ca;
-  new k8s.KubeServiceAccount(scope, 'Account', { metadata: metadata(name, namespace) });
+  serviceAccount(scope, 'Account', name, namespace);
   addRights(scope, props);
   const config = () => `${JSON.stringify({ ...followed(), ...atStart }, undefined, 2)}\n`;
   new k8s.KubeConfigMap(scope, 'Config', {
@@ -129,7 +137,7 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
       annotations: { [`${DOMAIN}/config-checksum`]: digest(props.atStart) },
     },
     spec: {
-      ...podDefaults(NON_ROOT, props),
+      ...podDefaults(props.userFromPlatform ? undefined : NON_ROOT, props),
       serviceAccountName: name,
       topologySpreadConstraints: spread(name),
       containers: [
@@ -142,10 +150,13 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
           resources: quantities(props.resources),
           readinessProbe: probed('/readyz', { periodSeconds: 2 }),
           livenessProbe: probed('/healthz', { initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 }),
-          volumeMounts: [{ name: 'autocert', mountPath: FOLDER, readOnly: true }],
+          volumeMounts: [{ name: 'autocert', mountPath: FOLDER, readOnly: true }, API_ACCESS.mount],
         },
       ],
-      volumes: [{ name: 'autocert', projected: { defaultMode: 0o440, sources: sources(props) } }],
+      volumes: [
+        { name: 'autocert', projected: { defaultMode: SECRET_MODE, sources: sources(props) } },
+        API_ACCESS.volume,
+      ],
     },
   };
 }

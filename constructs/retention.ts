@@ -6,11 +6,10 @@
  * 1.30 and later) refuses to delete it, or one of the Secrets, until that object is annotated.
  * @module
  */
-import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { ALLOW_DELETION } from '../runtime/contract.ts';
+import { addAdmissionPolicy } from './admission-policy.ts';
 import { celList, celText } from './cel.ts';
-import { metadata } from './objects.ts';
 
 /** For the namespace: Argo CD and Helm leave it where it is when what they installed goes. */
 export const KEPT = {
@@ -28,7 +27,6 @@ export interface RetentionProps {
   readonly secrets: readonly string[];
 }
 
-const API_VERSION = 'admissionregistration.k8s.io/v1';
 /** The policy stays when an Argo CD Application is removed, as the namespace does. */
 const ANNOTATIONS = { 'argocd.argoproj.io/sync-options': 'Delete=false' } as const;
 
@@ -45,42 +43,25 @@ export class Retention extends Construct {
   constructor(scope: Construct, id: string, props: RetentionProps) {
     super(scope, id);
     const { namespace, ownsNamespace, secrets } = props;
-    const name = `autocert-pki-${namespace}`;
-    const resources = ownsNamespace ? ['secrets', 'namespaces'] : ['secrets'];
-    new ApiObject(this, 'Resource', {
-      apiVersion: API_VERSION,
-      kind: 'ValidatingAdmissionPolicy',
-      metadata: { ...metadata(name), annotations: ANNOTATIONS },
-      spec: {
-        failurePolicy: 'Fail',
-        matchConstraints: {
-          matchPolicy: 'Equivalent',
-          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-          objectSelector: {},
-          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['DELETE'], resources, scope: '*' }],
-        },
-        // Not by `resourceNames` of the rule: who deletes a collection names none.
-        matchConditions: [
-          {
-            name: 'holds-keys',
-            expression: `request.resource.resource == "namespaces" || oldObject.metadata.name in ${celList(secrets)}`,
-          },
-        ],
-        validations: [
-          {
-            expression: MAY_GO,
-            messageExpression: messageOf(namespace),
-            message: `the keys of Autocert's CA are kept until they are annotated with ${ALLOW_DELETION}=true`,
-            reason: 'Forbidden',
-          },
-        ],
+    addAdmissionPolicy(this, {
+      name: `autocert-pki-${namespace}`,
+      annotations: ANNOTATIONS,
+      namespace,
+      rules: [
+        { apiGroups: [''], operations: ['DELETE'], resources: ownsNamespace ? ['secrets', 'namespaces'] : ['secrets'] },
+      ],
+      // Not by `resourceNames` of the rule: who deletes a collection names none.
+      conditions: {
+        'holds-keys': `request.resource.resource == "namespaces" || oldObject.metadata.name in ${celList(secrets)}`,
       },
-    });
-    new ApiObject(this, 'Binding', {
-      apiVersion: API_VERSION,
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata: { ...metadata(name), annotations: ANNOTATIONS },
-      spec: { policyName: name, validationActions: ['Deny'] },
+      validations: [
+        {
+          expression: MAY_GO,
+          messageExpression: messageOf(namespace),
+          message: `the keys of Autocert's CA are kept until they are annotated with ${ALLOW_DELETION}=true`,
+          reason: 'Forbidden',
+        },
+      ],
     });
   }
 }

@@ -1,9 +1,10 @@
 /**
- * What webhook and signer may ask of the API server, and no more.
+ * What each account may ask of the API server, and no more. Policies limit it further where RBAC cannot: `signer-limits.ts`
+ * and `pki-limits.ts`.
  * @module
  */
 import type { k8s } from 'cdk8s-plus-27';
-import { RENEWALS_CONFIG_MAP, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../runtime/contract.ts';
+import { PKI_DRAFT, PkiObject, RENEWALS_CONFIG_MAP, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../runtime/contract.ts';
 
 const CERTIFICATES = ['certificates.k8s.io'];
 const LEASES = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
@@ -68,3 +69,27 @@ export interface Rights {
   readonly cluster: readonly k8s.PolicyRule[];
   readonly namespace: readonly k8s.PolicyRule[];
 }
+
+const named = (resource: 'secrets' | 'configmaps', resourceNames: string[], ...verbs: string[]): k8s.PolicyRule => {
+  return { apiGroups: [''], resources: [resource], resourceNames, verbs };
+};
+/** The API cannot tie `create` to names: what it creates has none yet. The policy of `pki-limits.ts` does. */
+const CREATE: k8s.PolicyRule = { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] };
+const { certificates, rootKey, intermediateKey, ...others } = PkiObject;
+
+/** Of the Job, in its namespace: to make a PKI, and to read nothing of it but what is public. */
+export const INIT_RIGHTS: readonly k8s.PolicyRule[] = [
+  CREATE,
+  named('configmaps', [certificates], 'get'),
+  // There only while it makes one.
+  named('secrets', [PKI_DRAFT], 'get', 'update', 'delete'),
+];
+
+/** Of the CronJob, in its namespace: to heal a PKI, and to sign an intermediate. */
+export const UPKEEP_RIGHTS: readonly k8s.PolicyRule[] = [
+  CREATE,
+  named('configmaps', [certificates], 'get', 'update'),
+  named('secrets', [rootKey, intermediateKey], 'get', 'update'),
+  // Passwords and provisioners are made once; only people replace them.
+  named('secrets', Object.values(others), 'get'),
+];

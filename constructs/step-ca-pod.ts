@@ -11,7 +11,14 @@ import { CaConfigFile, DOMAIN, PkiFile } from '../runtime/contract.ts';
 import type { CaDatabase } from './ca-database.ts';
 import { digest } from './objects.ts';
 import type { Pki } from './pki.ts';
-import { type ContainerImage, type ContainerResources, podDefaults, type SchedulingProps, spread } from './pods.ts';
+import {
+  type ContainerImage,
+  type ContainerResources,
+  podDefaults,
+  type SchedulingProps,
+  SECRET_MODE,
+  spread,
+} from './pods.ts';
 import { caContainer, programsContainer, supervisorContainer } from './step-ca-containers.ts';
 
 /** Name of StatefulSet, Service and ServiceAccount, and the label `app` of the pods. */
@@ -34,6 +41,8 @@ export interface StepCaPodInput extends SchedulingProps {
   /** Image with our programs. */
   readonly autocertImage: ContainerImage;
   readonly resources: ContainerResources;
+  /** Whether the platform says who the pod runs as. */
+  readonly userFromPlatform: boolean;
   readonly pki: Pki;
   /** ConfigMaps whose files go to `certs/`. */
   readonly certificates: readonly string[];
@@ -54,9 +63,8 @@ export function stepCaPod(input: StepCaPodInput): k8s.PodTemplateSpec {
       },
     },
     spec: {
-      ...podDefaults(STEP_USER, input),
+      ...podDefaults(input.userFromPlatform ? undefined : STEP_USER, input),
       serviceAccountName: CA_NAME,
-      automountServiceAccountToken: false,
       topologySpreadConstraints: spread(CA_NAME),
       initContainers: [programsContainer(autocertImage)],
       containers: [caContainer(image, resources, database.shared), supervisorContainer(autocertImage, database.shared)],
@@ -64,9 +72,6 @@ export function stepCaPod(input: StepCaPodInput): k8s.PodTemplateSpec {
     },
   };
 }
-
-/** Secrets are readable by the pod's own group only, which `fsGroup` makes their owner. */
-const SECRET_MODE = 0o440;
 
 function inMemory(name: string, size: string): k8s.Volume {
   return { name, emptyDir: { medium: 'Memory', sizeLimit: k8s.Quantity.fromString(size) } };

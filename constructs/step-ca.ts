@@ -25,6 +25,7 @@ import {
   type ImagePullPolicy,
   type SchedulingProps,
   scheduling,
+  serviceAccount,
 } from './pods.ts';
 import { KEPT, Retention } from './retention.ts';
 import { federatedRootFile, stepCaConfig, supervisorConfig } from './step-ca-config.ts';
@@ -60,6 +61,16 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
    * Argo CD and Helm are told to leave the namespace where it is. @default true
    */
   readonly retain?: boolean;
+  /**
+   * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) lets the accounts that make and keep the PKI create its
+   * objects alone. @default true
+   */
+  readonly guard?: boolean;
+  /**
+   * Whether the platform says who pods run as, as OpenShift's `restricted-v2` does: then no uid and no group is in the
+   * manifests. @default false
+   */
+  readonly userFromPlatform?: boolean;
   /** Where keys and certificates come from. @default Pki.inCluster() */
   readonly pki?: Pki;
   /** Where revoked certificates and used tokens are kept. @default CaDatabase.persistent() */
@@ -112,6 +123,8 @@ export class StepCa extends Construct implements IStepCa {
   readonly #pki: Pki;
   readonly #database: CaDatabase;
   readonly #autocertImage: ContainerImage;
+  readonly #guard: boolean;
+  readonly #userFromPlatform: boolean;
 
   /** Makes the CA's objects; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: StepCaProps = {}) {
@@ -121,6 +134,8 @@ export class StepCa extends Construct implements IStepCa {
     this.#pki = checkPki('pki', props.pki ?? Pki.inCluster());
     this.#database = checkDatabase('database', props.database ?? CaDatabase.persistent());
     this.#autocertImage = checkedImage('autocertImage', props.autocertImage ?? DEFAULT_IMAGE, props.imagePullPolicy);
+    this.#guard = checkFlag('guard', props.guard ?? true);
+    this.#userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
     this.namespace = checkName('namespace', props.namespace ?? 'step');
     this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.url = `https://${CA_NAME}.${this.namespace}.svc`;
@@ -175,7 +190,12 @@ export class StepCa extends Construct implements IStepCa {
     }
     if (caName === undefined) return;
     const { namespace } = this;
-    new PkiInit(this, 'Init', { ...scheduling(this.#props), image: this.#autocertImage, namespace, caName });
+    const { upkeep } = this.#pki;
+    const image = this.#autocertImage;
+    new PkiInit(this, 'Init', {
+      ...scheduling(this.#props),
+      ...{ image, namespace, caName, upkeep, guard: this.#guard, userFromPlatform: this.#userFromPlatform },
+    });
   }
 
   #dnsNames(more: readonly string[]): readonly string[] {
@@ -217,7 +237,7 @@ export class StepCa extends Construct implements IStepCa {
   #addStatefulSet(replicas: number, supervisor: object, federatedRoots: number): void {
     const { image = 'smallstep/step-ca:0.30.2', imagePullPolicy, resources = CA_RESOURCES } = this.#props;
     if (replicas > 1) disruptionBudget(this, CA_NAME, this.namespace, CA_NAME);
-    new k8s.KubeServiceAccount(this, 'Account', { metadata: metadata(CA_NAME, this.namespace) });
+    serviceAccount(this, 'Account', CA_NAME, this.namespace);
     new k8s.KubeStatefulSet(this, 'Resource', {
       metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
       spec: {
@@ -231,6 +251,7 @@ export class StepCa extends Construct implements IStepCa {
           resources: checkResources('resources', resources),
           image: checkedImage('image', image, imagePullPolicy),
           autocertImage: this.#autocertImage,
+          userFromPlatform: this.#userFromPlatform,
           pki: this.#pki,
           certificates: [this.rootConfigMap, ...(federatedRoots > 0 ? [CaObject.federatedRoots] : [])],
           database: this.#database,

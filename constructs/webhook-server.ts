@@ -33,6 +33,8 @@ export interface WebhookServerInput extends SchedulingProps {
   readonly ca: IStepCa;
   /** Image of webhook and agents. */
   readonly image: ContainerImage;
+  /** Whether the platform says who webhook and agents run as. */
+  readonly userFromPlatform: boolean;
   /** Asked for at synth. */
   readonly policy: () => PolicyConfig;
   readonly settings: WebhookSettings;
@@ -75,14 +77,14 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
   addInjectionWebhook(scope, { name: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
 }
 
-function webhookConfig({ ca, image, settings }: WebhookServerInput) {
+function webhookConfig({ ca, image, userFromPlatform, settings }: WebhookServerInput) {
   const host = `${NAME}.${ca.namespace}`;
   return {
     ...caConfig(ca),
     autocertUrl: `https://${host}.svc:${CERTIFICATE_PORT}`,
     servingNames: [`${host}.svc`, `${host}.svc.${ca.clusterDomain}`, host],
     namespace: ca.namespace,
-    agent: { ...image, resources: settings.agentResources },
+    agent: { ...image, resources: settings.agentResources, ...(userFromPlatform && { userFromPlatform }) },
     delivery: settings.delivery,
     sidecar: settings.sidecar,
   };

@@ -274,6 +274,8 @@ export interface AgentContainer {
   readonly imagePullPolicy: string;
   /** `resources` of the container as the Kubernetes API has it. */
   readonly resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
+  /** `true`: the platform says who it runs as, unless the pod does. Absent: user and group 65532. */
+  readonly userFromPlatform?: boolean;
 }
 
 /** The webhook's configuration: a JSON file in a ConfigMap, synthesized by `AutocertWebhook`. */
@@ -338,6 +340,12 @@ export const PkiObject = {
   /** Secret, there only while one root replaces the other: the new root, its key, and its cross certificate. */
   nextRoot: 'ca-next-root',
 } as const;
+
+/**
+ * Secret, there only while the PKI is being made: all of it in one piece, so that whoever is killed over it can be gone on
+ * from. It is the one with a key that the init Job's account may read, and it is gone when the PKI is there.
+ */
+export const PKI_DRAFT = 'ca-draft';
 
 /** Keys of the objects in {@link PkiObject}, which are file names once mounted. */
 export const PkiFile = {

@@ -9,9 +9,14 @@ import { addSecretCommands } from './pki-secrets.ts';
 /** Adds `pki` with what there is below it. */
 export function addPki(program: Command): void {
   const pki = program.command('pki').description("the CA's keys and certificates in a cluster: made, kept, replaced");
-  inNamespace(pki.command('init'))
-    .description('make what is missing of the PKI, and renew the intermediate: what the Job and the CronJob run')
-    .option('--ca-name <name>', 'organization and first word of the common names', 'Autocert')
+  named(inNamespace(pki.command('create')))
+    .description('make the PKI where there is none: what the Job runs, which may read no key')
+    .action(async (options) => (await import('./pki.ts')).createInCluster(options));
+  inNamespace(pki.command('upkeep'))
+    .description('make again what was lost of the PKI, and renew the intermediate: what the CronJob runs')
+    .action(async (options) => (await import('./pki.ts')).upkeepInCluster(options));
+  named(inNamespace(pki.command('init')))
+    .description('both: make what is missing of the PKI, and renew the intermediate')
     .action(async (options) => (await import('./pki.ts')).initInCluster(options));
   inNamespace(pki.command('status'))
     .description('show roots, intermediate, rotations, pods that do not know the newest root, and what is to be done')
@@ -24,6 +29,10 @@ export function addPki(program: Command): void {
     .action(async (options) => (await import('./pki.ts')).intermediate(options));
   addRotation(pki);
   addSecretCommands(pki);
+}
+
+function named(command: Command): Command {
+  return command.option('--ca-name <name>', 'organization and first word of the common names', 'Autocert');
 }
 
 function addRotation(pki: Command): void {

@@ -1,15 +1,15 @@
 /**
- * `autocert pki init`, `status`, `intermediate` and `rotate`: flags, files and the cluster on one side, text on the other.
+ * `autocert pki create`, `upkeep`, `init`, `status`, `intermediate` and `rotate`: flags, files and the cluster on one side, text on the other.
  * @module
  */
-import { PkiObject } from '../contract.ts';
+import { PKI_DRAFT, PkiObject } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { jsonLog } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { ClusterObjects } from '../pki/cluster-objects.ts';
-import { runInitJob } from '../pki/init-in-cluster.ts';
+import { createPkiIn, initPki, keepPki } from '../pki/init-in-cluster.ts';
 import { renewIntermediate } from '../pki/renew-intermediate.ts';
 import { retire } from '../pki/retire.ts';
 import type { RootKeyFile } from '../pki/root-key.ts';
@@ -24,6 +24,10 @@ const deleting: NeededRights = {
   canI: `update ${KEY}`,
 };
 const Needed = {
+  creating: {
+    rights: `the verb create for secrets and configmaps, get, update and delete for secret/${PKI_DRAFT}, and get for configmap/${PkiObject.certificates}`,
+    canI: 'create secrets',
+  },
   reading: { rights: 'the verb get for secrets and configmaps', canI: `get ${KEY}` },
   writing: { rights: 'the verbs get, create and update for secrets and configmaps', canI: `update ${KEY}` },
   deleting,
@@ -38,17 +42,32 @@ interface NamespaceFlag {
   readonly namespace: string;
 }
 
+/** Flag of those that may make a PKI. */
+interface CaNameFlag {
+  readonly caName: string;
+}
+
 /** Flags of those that sign. */
 interface RootKeyFlags {
   readonly rootKey?: string;
   readonly rootKeyPasswordFile?: string;
 }
 
-/** Makes in the cluster what is missing of the PKI, and renews what is due. */
-export async function initInCluster({ namespace, caName }: NamespaceFlag & { readonly caName: string }): Promise<void> {
-  await inCluster(namespace, Needed.writing, (api) =>
-    runInitJob(api, { namespace, caName, log: jsonLog({ name: 'pki' }) }),
-  );
+const log = () => jsonLog({ name: 'pki' });
+
+/** Makes the PKI where there is none. */
+export async function createInCluster({ namespace, caName }: NamespaceFlag & CaNameFlag): Promise<void> {
+  await inCluster(namespace, Needed.creating, (api) => createPkiIn(api, { namespace, caName, log: log() }));
+}
+
+/** Makes again what was lost, and renews what is due. */
+export async function upkeepInCluster({ namespace }: NamespaceFlag): Promise<void> {
+  await inCluster(namespace, Needed.writing, (api) => keepPki(api, { namespace, log: log() }));
+}
+
+/** Both. */
+export async function initInCluster({ namespace, caName }: NamespaceFlag & CaNameFlag): Promise<void> {
+  await inCluster(namespace, Needed.writing, (api) => initPki(api, { namespace, caName, log: log() }));
 }
 
 /**

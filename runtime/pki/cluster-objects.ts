@@ -4,7 +4,7 @@
  * @module
  */
 import type { V1ConfigMap, V1ObjectMeta, V1Secret } from '@kubernetes/client-node';
-import { ALLOW_DELETION, PkiFile, PkiObject } from '../contract.ts';
+import { ALLOW_DELETION, PKI_DRAFT, PkiFile, PkiObject } from '../contract.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 
@@ -23,19 +23,30 @@ export interface ClusterPort {
 /** Names of the PKI's objects as code has them. */
 export type PkiObjectKey = keyof typeof PkiObject;
 
+/** The same, and the draft of a PKI that is being made, which is no part of one. */
+export type ObjectKey = PkiObjectKey | 'draft';
+
+const NAME: Readonly<Record<ObjectKey, string>> = { ...PkiObject, draft: PKI_DRAFT };
+
 /** The files in each object: those that it must have, and those that it may have. */
-export const FILES: Readonly<
-  Record<PkiObjectKey, { readonly must: readonly string[]; readonly may: readonly string[] }>
-> = {
-  // The copy that can be made again: whoever reads it does without what it lacks.
-  certificates: { must: [], may: [PkiFile.root, PkiFile.intermediate] },
-  rootKey: { must: [PkiFile.rootKey], may: [PkiFile.root] },
-  intermediateKey: { must: [PkiFile.intermediateKey], may: [PkiFile.intermediate, PkiFile.root] },
-  provisioners: { must: [PkiFile.provisioners], may: [] },
-  caPassword: { must: [PkiFile.password], may: [PkiFile.nextPassword] },
-  autocertPassword: { must: [PkiFile.password], may: [PkiFile.nextPassword] },
-  nextRoot: { must: [PkiFile.root, PkiFile.cross], may: [PkiFile.rootKey] },
-};
+export const FILES: Readonly<Record<ObjectKey, { readonly must: readonly string[]; readonly may: readonly string[] }>> =
+  {
+    // The copy that can be made again: whoever reads it does without what it lacks.
+    certificates: { must: [], may: [PkiFile.root, PkiFile.intermediate] },
+    rootKey: { must: [PkiFile.rootKey], may: [PkiFile.root] },
+    intermediateKey: { must: [PkiFile.intermediateKey], may: [PkiFile.intermediate, PkiFile.root] },
+    provisioners: { must: [PkiFile.provisioners], may: [] },
+    caPassword: { must: [PkiFile.password], may: [PkiFile.nextPassword] },
+    autocertPassword: { must: [PkiFile.password], may: [PkiFile.nextPassword] },
+    nextRoot: { must: [PkiFile.root, PkiFile.cross], may: [PkiFile.rootKey] },
+    draft: {
+      must: [
+        ...[PkiFile.root, PkiFile.rootKey, PkiFile.intermediate, PkiFile.intermediateKey, PkiFile.provisioners],
+        ...[PkiObject.caPassword, PkiObject.autocertPassword],
+      ],
+      may: [],
+    },
+  };
 
 /**
  * The order of reading: dependents before what they need, so that an object seen here cannot have appeared after its
@@ -76,7 +87,7 @@ type StoredObject = Pick<V1Secret | V1ConfigMap, 'data'> & { readonly metadata?:
 const LABELS = { 'app.kubernetes.io/part-of': 'autocert', 'app.kubernetes.io/managed-by': 'autocert-pki' };
 
 /** The object as the API has it. */
-export function manifestOf(key: PkiObjectKey, metadata: V1ObjectMeta, files: Files): object {
+export function manifestOf(key: ObjectKey, metadata: V1ObjectMeta, files: Files): object {
   const common = { apiVersion: 'v1', metadata: { ...metadata, labels: { ...metadata.labels, ...LABELS } } };
   if (key === 'certificates') return { ...common, kind: 'ConfigMap', data: files };
   const encoded = Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')] as const);
@@ -100,15 +111,15 @@ export class ClusterObjects {
   }
 
   /** How people name the object: `secret/ca-password`. */
-  nameOf(key: PkiObjectKey): string {
-    return `${key === 'certificates' ? 'configmap' : 'secret'}/${PkiObject[key]}`;
+  nameOf(key: ObjectKey): string {
+    return `${key === 'certificates' ? 'configmap' : 'secret'}/${NAME[key]}`;
   }
 
   /**
    * The object; `undefined` when it is not there.
    * @throws AutocertError `INVALID_CONFIG` when it is there and one of the files that it must have is not.
    */
-  async find(key: PkiObjectKey): Promise<Stored | undefined> {
+  async find(key: ObjectKey): Promise<Stored | undefined> {
     const stored = await this.read(key);
     const missing = stored && FILES[key].must.find((file) => stored.files[file] === undefined);
     if (missing === undefined) return stored;
@@ -119,7 +130,7 @@ export class ClusterObjects {
   }
 
   /** The object with those of its files that are there; `undefined` when it is not there. */
-  async read(key: PkiObjectKey): Promise<Stored | undefined> {
+  async read(key: ObjectKey): Promise<Stored | undefined> {
     const stored = await this.#get(key);
     if (stored === undefined) return undefined;
     const { must, may } = FILES[key];
@@ -138,28 +149,38 @@ export class ClusterObjects {
   }
 
   /** Creates the object; gives the files that count: somebody else may have been faster, then they are theirs. */
-  async create(key: PkiObjectKey, files: Files): Promise<Files> {
+  async create(key: ObjectKey, files: Files): Promise<Files> {
     try {
       await this.#api.create(this.#collection(key), this.#body(key, files));
       return files;
     } catch (error) {
-      const isTaken = error instanceof AutocertError && error.status === 409;
-      const existing = isTaken ? await this.find(key) : undefined;
+      const existing = isTaken(error) ? await this.find(key) : undefined;
       if (existing === undefined) throw error;
       return existing.files;
     }
+  }
+
+  /** Creates the object, unless there is one; whether it did. Takes no right to read it. */
+  createNew(key: ObjectKey, files: Files): Promise<boolean> {
+    return unlessTaken(this.#api.create(this.#collection(key), this.#body(key, files)));
+  }
+
+  /** Whether there is no such object, for whoever may create it and not read it: the creation is tried, and not done. */
+  isFree(key: ObjectKey): Promise<boolean> {
+    const options = { query: { dryRun: 'All' }, body: this.#body(key, {}) };
+    return unlessTaken(this.#api.request('POST', this.#collection(key), options));
   }
 
   /**
    * Puts `files` in the place of those of `seen`; all of them, so that no old one stays.
    * @throws AutocertError with status 409 when somebody else has changed the object since it was read
    */
-  async replace(key: PkiObjectKey, files: Files, seen: Stored): Promise<void> {
+  async replace(key: ObjectKey, files: Files, seen: Stored): Promise<void> {
     await this.#api.update(this.#path(key), this.#body(key, files, seen));
   }
 
   /** Has the object hold `files`: creates it where none was seen, else replaces it, unless it holds them already. */
-  async write(key: PkiObjectKey, files: Files, seen: Stored | undefined): Promise<Written> {
+  async write(key: ObjectKey, files: Files, seen: Stored | undefined): Promise<Written> {
     if (seen === undefined) return { outcome: 'created', files: await this.create(key, files) };
     if (sameFiles(seen.files, files)) return { outcome: 'kept', files };
     await this.replace(key, files, seen);
@@ -170,7 +191,7 @@ export class ClusterObjects {
    * Deletes the object, if it is there: with the annotation without which the PKI's objects cannot be deleted.
    * @throws AutocertError with status 409 when somebody else has changed the object since `seen` was read
    */
-  async remove(key: PkiObjectKey, { resourceVersion: seen }: Stored): Promise<void> {
+  async remove(key: ObjectKey, { resourceVersion: seen }: Stored): Promise<void> {
     const path = this.#path(key);
     const stored = await this.#get(key);
     if (stored === undefined) return;
@@ -183,23 +204,37 @@ export class ClusterObjects {
     await ifFound(this.#api.request('DELETE', path, { body }));
   }
 
-  #get(key: PkiObjectKey): Promise<StoredObject | undefined> {
+  #get(key: ObjectKey): Promise<StoredObject | undefined> {
     return ifFound(this.#api.get<StoredObject>(this.#path(key)));
   }
 
-  #body(key: PkiObjectKey, files: Files, seen?: Stored): object {
+  #body(key: ObjectKey, files: Files, seen?: Stored): object {
     // Without them the API server keeps the owners of fields as they are.
     const { managedFields: _, ...kept } = seen?.metadata ?? {};
-    const metadata = { ...kept, name: PkiObject[key], namespace: this.namespace };
+    const metadata = { ...kept, name: NAME[key], namespace: this.namespace };
     const resourceVersion = seen?.resourceVersion;
     return manifestOf(key, { ...metadata, ...(resourceVersion && { resourceVersion }) }, files);
   }
 
-  #collection(key: PkiObjectKey): string {
+  #collection(key: ObjectKey): string {
     return `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/${key === 'certificates' ? 'configmaps' : 'secrets'}`;
   }
 
-  #path(key: PkiObjectKey): string {
-    return `${this.#collection(key)}/${PkiObject[key]}`;
+  #path(key: ObjectKey): string {
+    return `${this.#collection(key)}/${NAME[key]}`;
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof AutocertError && error.status === 409;
+}
+
+async function unlessTaken(creation: Promise<unknown>): Promise<boolean> {
+  try {
+    await creation;
+    return true;
+  } catch (error) {
+    if (isTaken(error)) return false;
+    throw error;
   }
 }

@@ -1,26 +1,23 @@
 /**
- * Makes what is missing of the PKI in the cluster, and brings up to date what was left half-written.
+ * Makes again what was lost of a PKI in the cluster, and brings up to date what was left half-written.
  *
- * It may be killed at any point and started again, also twice at a time. Each object is written before those that depend
- * on it: passwords; the root with its key, in one piece; the intermediate with its key and a copy of the root, in one
- * piece; the public copy of both; the provisioners. So what is missing after a crash can be made from what is there.
- *
- * A root is made in an empty namespace only. Where anything of a PKI is there and its root is not, that PKI has lost an
- * object: it is said which, and nothing is made in its place, for running pods trust the old root.
+ * It may be killed at any point and started again, also twice at a time: the intermediate, its key and a copy of the root
+ * are written in one piece, before the public copy of both. No root is made: where it was lost, it is
+ * said which object to restore, and nothing is made in its place, for running pods trust the old root.
  * @module
  */
 import { PkiFile } from '../contract.ts';
 import { isKeyOf } from '../x509/certificate.ts';
-import { createKey, encryptKey, type PasswordsToTry } from '../x509/private-key.ts';
-import type { SigningCertificate } from '../x509/signing.ts';
-import { createPassword, createRoot } from './authorities.ts';
+import type { PasswordsToTry } from '../x509/private-key.ts';
+import { createPassword } from './authorities.ts';
 import { checkProvisioners } from './check-provisioners.ts';
 import type { ClusterObjects, Files, PkiObjectKey, Stored, Written } from './cluster-objects.ts';
 import { bundle, interpret, openWithAny, readObjects, type StoredObjects, signerOf, unfit } from './cluster-pki.ts';
 import { newIntermediate, publish } from './intermediate.ts';
-import { checkBeginning, lost, refuseWithout } from './lost-pki.ts';
+import { lost, refuseNothing, refuseWithout } from './lost-pki.ts';
 import { passwordsToTry } from './next-password.ts';
-import { createProvisioners } from './pki.ts';
+import { createProvisioners, provisionerFiles } from './pki.ts';
+import { caPasswordsOf } from './root-key.ts';
 
 /** What {@link completePki} did; names such as `secret/ca-password`. */
 export interface Completed {
@@ -39,28 +36,23 @@ interface Run {
 
 /**
  * See the module.
- * @param name first words of the certificates' names
  * @throws AutocertError `INVALID_CONFIG` naming what to restore; `WRONG_PASSWORD`; with status 409 when somebody else
  * changed an object meanwhile
  */
-export async function completePki(objects: ClusterObjects, name: string, now: Date): Promise<Completed> {
+export async function completePki(objects: ClusterObjects, now: Date): Promise<Completed> {
   const stored = await readObjects(objects);
   const run: Run = { objects, stored, outcomes: new Map() };
-  const isBeginning = checkBeginning(objects, stored, now);
+  refuseNothing(objects, stored);
   refuseWithout(objects, stored, 'caPassword', ['rootKey', 'nextRoot', 'intermediateKey', 'provisioners']);
   refuseWithout(objects, stored, 'autocertPassword', ['provisioners']);
-  const password = () => ({ [PkiFile.password]: createPassword().reveal() });
-  const passwords = passwordsToTry(await ensure(run, 'caPassword', password));
-  const [autocertPassword] = passwordsToTry(await ensure(run, 'autocertPassword', password));
-
-  const intermediate = await completeIntermediate(run, isBeginning, passwords, name, now);
+  const passwords = caPasswordsOf(objects, stored);
+  const intermediate = await completeIntermediate(run, passwords, now);
   await completeRootKey(run, passwords);
   noted(run, 'certificates', await publish(objects, stored.get('certificates'), intermediate));
-  const provisioners = await ensure(run, 'provisioners', async () => ({
-    [PkiFile.provisioners]: JSON.stringify(await createProvisioners(passwords[0], autocertPassword), null, 2),
-  }));
-  const known = passwordsToTry(stored.get('autocertPassword')?.files ?? {});
-  if (stored.has('provisioners')) await checkProvisioners(objects, provisioners, known);
+  const known = passwordsToTry(stored.get('autocertPassword')?.files ?? (await putPassword(run)));
+  const provisioners = stored.get('provisioners')?.files;
+  if (provisioners) await checkProvisioners(objects, provisioners, known);
+  else await put(run, 'provisioners', provisionerFiles(await createProvisioners(passwords[0], known[0])));
   const { outcomes } = run;
   const having = (outcome: Written['outcome']) => [...outcomes.keys()].filter((key) => outcomes.get(key) === outcome);
   const names = (keys: readonly PkiObjectKey[]) => keys.map((key) => objects.nameOf(key));
@@ -71,19 +63,8 @@ export async function completePki(objects: ClusterObjects, name: string, now: Da
   };
 }
 
-async function ensure(run: Run, key: PkiObjectKey, make: () => Promise<Files> | Files): Promise<Files> {
-  const existing = run.stored.get(key);
-  return existing ? existing.files : put(run, key, await make());
-}
-
 /** The files of Secret `ca-intermediate-key`, whole. */
-async function completeIntermediate(
-  run: Run,
-  isBeginning: boolean,
-  passwords: PasswordsToTry,
-  name: string,
-  now: Date,
-): Promise<Files> {
+async function completeIntermediate(run: Run, passwords: PasswordsToTry, now: Date): Promise<Files> {
   const { objects, stored } = run;
   const pki = interpret(objects, stored);
   const seen = stored.get('intermediateKey');
@@ -100,20 +81,17 @@ async function completeIntermediate(
     return put(run, 'intermediateKey', whole, seen);
   }
   const root = pki?.signingRoot ?? stored.get('rootKey')?.files[PkiFile.root];
-  const signer = isBeginning
-    ? await createRootKey(run, passwords, name, now)
-    : root && signerOf(objects, stored, root, passwords);
+  const signer = root && signerOf(objects, stored, root, passwords);
   if (!signer) throw lost(objects, stored, pki === undefined ? 'root' : 'key');
   const roots = pki?.roots ?? [signer.certificatePem];
   const others = pki?.chain.slice(1) ?? [];
-  // In a PKI that is there, the name of its root counts.
-  const names = isBeginning ? { name } : {};
-  return put(
-    run,
-    'intermediateKey',
-    await newIntermediate({ signer, roots, others, password: passwords[0], now, ...names }),
-    seen,
-  );
+  const files = await newIntermediate({ signer, roots, others, password: passwords[0], now });
+  return put(run, 'intermediateKey', files, seen);
+}
+
+/** The password of the provisioner `autocert`, where both are lost: nothing else was made with it. */
+function putPassword(run: Run): Promise<Files> {
+  return put(run, 'autocertPassword', { [PkiFile.password]: createPassword().reveal() });
 }
 
 /** Creates or replaces; gives the files that count. */
@@ -124,22 +102,6 @@ async function put(run: Run, key: PkiObjectKey, files: Files, seen?: Stored): Pr
 function noted({ outcomes }: Run, key: PkiObjectKey, { outcome, files }: Written): Files {
   outcomes.set(key, outcome);
   return files;
-}
-
-/** Of a namespace without a PKI: key and certificate of the root, in one piece. */
-async function createRootKey(
-  run: Run,
-  passwords: PasswordsToTry,
-  name: string,
-  now: Date,
-): Promise<SigningCertificate> {
-  const files = await ensure(run, 'rootKey', async () => {
-    const key = await createKey();
-    const root = await createRoot({ name, key, now });
-    return { [PkiFile.rootKey]: encryptKey(key, passwords[0]).reveal(), [PkiFile.root]: root };
-  });
-  const { [PkiFile.rootKey]: keyPem = '', [PkiFile.root]: certificatePem = '' } = files;
-  return { certificatePem, key: openWithAny(keyPem, passwords, run.objects.nameOf('rootKey')) };
 }
 
 /** A PKI made by an older version has the root in ConfigMap `ca-certs` alone: puts the copy beside its key. */

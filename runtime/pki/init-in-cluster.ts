@@ -1,19 +1,21 @@
 /**
- * `autocert pki init`: the Job that makes the PKI, and the CronJob that keeps it: heals what was lost, renews the
- * intermediate, and warns of what takes a person.
+ * The PKI of a cluster, made and kept: `autocert pki create`, which the Job runs, makes one where there is none;
+ * `autocert pki upkeep`, which the CronJob runs, heals what was lost, renews the intermediate, and warns of what takes a
+ * person; `autocert pki init` is both, for people. They are two, because the first needs no right to read a key.
  * @module
  */
-import { PkiObject } from '../contract.ts';
+import { PkiFile, PkiObject } from '../contract.ts';
 import type { Log } from '../lib/log.ts';
-import { fingerprintOf } from '../x509/certificate.ts';
+import { fingerprintOf, splitPem } from '../x509/certificate.ts';
 import { type Advice, adviceOn } from './advice.ts';
-import { ClusterObjects, type ClusterPort } from './cluster-objects.ts';
+import { ClusterObjects, type ClusterPort, type PkiObjectKey } from './cluster-objects.ts';
 import { loadPki, withoutRaces } from './cluster-pki.ts';
 import { type Completed, completePki } from './complete.ts';
+import { makePki, refuseIncomplete } from './first-run.ts';
 import { renewIfDue } from './renew-intermediate.ts';
 
-/** Options of {@link runInitJob}. */
-export interface InitJobOptions {
+/** Options of all of them. */
+export interface InitOptions {
   readonly namespace: string;
   /** First words of the certificates' names, in a namespace without a PKI. @default 'Autocert' */
   readonly caName?: string;
@@ -22,7 +24,7 @@ export interface InitJobOptions {
   readonly now?: Date;
 }
 
-/** What {@link runInitJob} found and did. */
+/** What {@link initPki} found and did. */
 export interface InitReport extends Completed {
   /** SHA-256 of the root, lower-case hex; of each, if there are several. */
   readonly fingerprints: readonly string[];
@@ -33,13 +35,25 @@ export interface InitReport extends Completed {
 }
 
 /**
- * Makes what is missing of the PKI, checks that it fits together, renews the intermediate when it is due.
+ * `autocert pki create`: makes the PKI, unless there is one.
+ * @throws AutocertError `INVALID_CONFIG` where a part of one is left
+ */
+export async function createPkiIn(api: ClusterPort, options: InitOptions): Promise<void> {
+  const objects = new ClusterObjects(api, options.namespace);
+  await makeIfNone(objects, options, (there) => refuseIncomplete(objects, there));
+  const certificates = await objects.find('certificates');
+  tellOfRoots(options, splitPem(certificates?.files[PkiFile.root] ?? ''));
+}
+
+/**
+ * `autocert pki upkeep`: makes again what was lost, checks that the PKI fits together, renews the intermediate when it is
+ * due.
  * @throws what {@link completePki} throws
  */
-export async function runInitJob(api: ClusterPort, options: InitJobOptions): Promise<InitReport> {
-  const { namespace, log, caName = 'Autocert', now = new Date() } = options;
+export async function keepPki(api: ClusterPort, options: InitOptions): Promise<InitReport> {
+  const { namespace, log, now = new Date() } = options;
   const objects = new ClusterObjects(api, namespace);
-  const completed = await withoutRaces(() => completePki(objects, caName, now));
+  const completed = await withoutRaces(() => completePki(objects, now));
   for (const name of completed.created) log.info({ object: name, namespace }, 'created');
   for (const name of completed.updated) log.info({ object: name, namespace }, 'brought up to date');
   for (const name of completed.kept) log.info({ object: name, namespace }, 'exists: kept');
@@ -47,12 +61,45 @@ export async function runInitJob(api: ClusterPort, options: InitJobOptions): Pro
   if (renewed)
     log.info({ object: objects.nameOf('intermediateKey'), namespace }, 'intermediate renewed, with a new key');
   const pki = await loadPki(objects);
-  const fingerprints = pki.roots.map(fingerprintOf);
-  log.info({ fingerprints }, 'fingerprint of the root certificate');
-  if (completed.created.length > 0) tellOfPasswords(namespace, log);
+  const fingerprints = tellOfRoots(options, pki.roots);
   const advice = adviceOn(pki, now);
   for (const { text, command, by } of advice) log.warn({ command, by, namespace }, text);
   return { ...completed, fingerprints, renewed, advice };
+}
+
+/**
+ * `autocert pki init`: both. What is left of a PKI is healed, or named.
+ * @throws what {@link keepPki} throws
+ */
+export async function initPki(api: ClusterPort, options: InitOptions): Promise<InitReport> {
+  const created = await makeIfNone(new ClusterObjects(api, options.namespace), options, () => []);
+  const report = await keepPki(api, options);
+  return {
+    ...report,
+    created: [...created, ...report.created],
+    kept: report.kept.filter((name) => !created.includes(name)),
+  };
+}
+
+/** Names of the objects that it created. */
+async function makeIfNone(
+  objects: ClusterObjects,
+  { namespace, log, caName = 'Autocert', now = new Date() }: InitOptions,
+  onIncomplete: (there: readonly PkiObjectKey[]) => readonly string[],
+): Promise<readonly string[]> {
+  const run = await withoutRaces(() => makePki(objects, caName, now));
+  if (run.kind === 'incomplete') return onIncomplete(run.there);
+  if (run.kind === 'there') return [];
+  const created = run.created.map((key) => objects.nameOf(key));
+  for (const name of created) log.info({ object: name, namespace }, 'created');
+  if (created.length > 0) tellOfPasswords(namespace, log);
+  return created;
+}
+
+function tellOfRoots({ log }: InitOptions, roots: readonly string[]): readonly string[] {
+  const fingerprints = roots.map(fingerprintOf);
+  log.info({ fingerprints }, 'fingerprint of the root certificate');
+  return fingerprints;
 }
 
 function tellOfPasswords(namespace: string, log: Log): void {

@@ -1,29 +1,23 @@
 /**
- * What tells a PKI that has lost an object from one that was never made, and says which object to restore.
+ * What tells a PKI that has lost an object from one that is there, and says which object to restore.
  * @module
  */
 import { AutocertError } from '../lib/errors.ts';
 import type { ClusterObjects, PkiObjectKey } from './cluster-objects.ts';
 import type { StoredObjects } from './cluster-pki.ts';
 
-/** A first run that was killed is gone on with for so long. Older passwords without a PKI are what is left of one. */
-const BEGINNING_MS = 3_600_000;
-
-/**
- * Whether there is no PKI yet: nothing, or the passwords of a first run that was killed.
- * @throws AutocertError `INVALID_CONFIG` when the passwords are older: the rest was lost
- */
-export function checkBeginning(objects: ClusterObjects, stored: StoredObjects, now: Date): boolean {
+/** @throws AutocertError `INVALID_CONFIG` when there is nothing of a PKI, or nothing but passwords: the rest was lost */
+export function refuseNothing(objects: ClusterObjects, stored: StoredObjects): void {
   const passwords: readonly PkiObjectKey[] = ['caPassword', 'autocertPassword'];
-  if ([...stored.keys()].some((key) => !passwords.includes(key))) return false;
-  const old = [...stored].find(([, { createdAt }]) => +now - +createdAt > BEGINNING_MS);
-  if (old === undefined) return true;
+  if ([...stored.keys()].some((key) => !passwords.includes(key))) return;
   const names = [...stored.keys()].map((key) => objects.nameOf(key)).join(' and ');
   throw new AutocertError(
     'INVALID_CONFIG',
-    `namespace ${objects.namespace} has ${names}, made at ${old[1].createdAt.toISOString()}, and nothing else of its PKI: ` +
-      'no new root is made, because pods may trust the old one. Restore the PKI from a backup (autocert pki restore). ' +
-      `If it never gave a certificate to anybody, delete ${names} to begin anew`,
+    names === ''
+      ? `namespace ${objects.namespace} has no PKI: the Job autocert-init makes one when the manifests are applied, or autocert pki init`
+      : `namespace ${objects.namespace} has ${names}, and nothing else of its PKI: ` +
+          'no new root is made, because pods may trust the old one. Restore the PKI from a backup (autocert pki restore). ' +
+          `If it never gave a certificate to anybody, delete ${names} to begin anew`,
   );
 }
 

@@ -2,12 +2,13 @@
  * A whole PKI: root, intermediate, their encrypted keys, passwords and provisioners.
  * @module
  */
-import { Provisioner } from '../contract.ts';
+import { PkiFile, Provisioner } from '../contract.ts';
 import type { Secret } from '../lib/secret.ts';
 import { createProvisioner, type JwkProvisioner } from '../step-ca/one-time-token.ts';
 import { fingerprintOf } from '../x509/certificate.ts';
 import { createKey, encryptKey } from '../x509/private-key.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
+import type { Files } from './cluster-objects.ts';
 
 /** What {@link createPki} makes. Private keys are encrypted with {@link Pki.caPassword}. */
 export interface Pki {
@@ -48,4 +49,9 @@ export function createProvisioners(caPassword: Secret, autocertPassword: Secret)
     createProvisioner(Provisioner.admin, caPassword),
     createProvisioner(Provisioner.autocert, autocertPassword),
   ]);
+}
+
+/** The files of Secret `ca-provisioners`. */
+export function provisionerFiles(provisioners: readonly JwkProvisioner[]): Files {
+  return { [PkiFile.provisioners]: JSON.stringify(provisioners, null, 2) };
 }

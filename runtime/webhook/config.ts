@@ -5,6 +5,7 @@
  */
 import type { Delivery, SidecarStyle, WebhookConfig } from '../contract.ts';
 import {
+  flag,
   httpsUrl,
   list,
   mapOf,
@@ -33,6 +34,7 @@ const WEBHOOK: Shape = {
     image: text,
     imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
     resources: object({ requests: mapOf(text), limits: mapOf(text) }),
+    userFromPlatform: optional(flag),
   }),
   delivery: oneOf(...(['auto', 'native', 'sidecar'] satisfies Delivery[])),
   sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),

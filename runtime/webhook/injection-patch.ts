@@ -75,7 +75,7 @@ const DOWNWARD = [
 
 /** Prepares the patch for all pods; what does not depend on the pod is made once, here. */
 export function sidecarPatch(settings: AgentSettings): SidecarPatch {
-  const { image, imagePullPolicy, resources } = settings.agent;
+  const { image, imagePullPolicy, resources, userFromPlatform } = settings.agent;
   const environment = [
     { name: AgentEnv.autocertUrl, value: settings.autocertUrl },
     { name: AgentEnv.roots, value: settings.anchors.join('') },
@@ -88,7 +88,7 @@ export function sidecarPatch(settings: AgentSettings): SidecarPatch {
     ...extra,
     env: [...environment, ...ownEnvironment(pod.spec, spec, settings.hostAliases), ...DOWNWARD],
     resources,
-    securityContext: securityContext(pod.spec, spec),
+    securityContext: securityContext(pod.spec, spec, userFromPlatform ?? false),
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: AGENT_MOUNTS,
   });
@@ -133,13 +133,17 @@ export function lacksClusterDns({ hostNetwork, dnsPolicy }: PodSpec): boolean {
   return hostNetwork === true || dnsPolicy === 'Default' || dnsPolicy === 'None';
 }
 
-/** The files belong to whom the agent runs as: the owner asked for, else the pod's own user, else {@link NONROOT}. */
-function securityContext({ securityContext: pod }: PodSpec, { owner }: CertificateSpec) {
-  const user = owner?.uid ?? (pod?.runAsUser || NONROOT);
-  const group = owner?.gid ?? ((pod?.runAsUser && pod.runAsGroup) || NONROOT);
+/**
+ * The files belong to whom the agent runs as: the owner asked for, else the pod's own user, else {@link NONROOT}, or whom
+ * the platform chooses. That one chooses for pods without a user; where the pod's is root, the agent's is another.
+ */
+function securityContext({ securityContext: pod }: PodSpec, { owner }: CertificateSpec, userFromPlatform: boolean) {
+  const usual = userFromPlatform && pod?.runAsUser !== 0 ? undefined : NONROOT;
+  const user = owner?.uid ?? (pod?.runAsUser || usual);
+  const group = owner?.gid ?? ((pod?.runAsUser && pod.runAsGroup) || usual);
   return {
-    runAsUser: user,
-    runAsGroup: group,
+    ...(user !== undefined && { runAsUser: user }),
+    ...(group !== undefined && { runAsGroup: group }),
     runAsNonRoot: user !== 0,
     allowPrivilegeEscalation: false,
     readOnlyRootFilesystem: true,

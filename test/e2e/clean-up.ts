@@ -8,6 +8,8 @@ import { CaseNamespace } from './cases.ts';
 import { type Context, SYSTEM } from './context.ts';
 import { FAULTS_NAMESPACE } from './faults/settings.ts';
 import { manifestsOf } from './installed.ts';
+import { PLATFORM_NAMESPACE } from './platform.ts';
+import { FIXED_NAMESPACE } from './steps/least-privilege.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
 import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
@@ -26,7 +28,7 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
     ...Object.values(CaseNamespace),
     ...Object.values(RIGHTS_NAMESPACES),
     ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
-    FAULTS_NAMESPACE,
+    ...[FAULTS_NAMESPACE, FIXED_NAMESPACE, PLATFORM_NAMESPACE],
   ];
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);
   const manifests = manifestsOf({ scratch });

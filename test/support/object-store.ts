@@ -74,7 +74,7 @@ export class ObjectStore {
     } as T;
   }
 
-  /** `DELETE`, and `GET` of {@link lists}. */
+  /** `DELETE`, `GET` of {@link lists}, and `POST` that is only tried (`dryRun`). */
   async request<T>(
     method: string,
     path: string,
@@ -82,6 +82,12 @@ export class ObjectStore {
   ): Promise<T> {
     this.#note(method, path);
     if (method === 'GET') return this.#page(path, options.query ?? {}) as T;
+    if (method === 'POST') {
+      if (options.query?.dryRun !== 'All') throw new Error(`POST ${path} here is for dry runs`);
+      const tried = `${path}/${(options.body as Named).metadata.name}`;
+      if (this.objects.has(tried)) throw apiError(409, 'AlreadyExists', `${tried} exists`);
+      return options.body as T;
+    }
     this.beforeWrite({ method: 'delete', path });
     if (!this.objects.has(path)) throw apiError(404, 'NotFound', `${path} not found`);
     const { preconditions } = (options.body ?? {}) as { preconditions?: { resourceVersion?: string } };

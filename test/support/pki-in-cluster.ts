@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { ClusterObjects } from '../../runtime/pki/cluster-objects.ts';
-import { completePki } from '../../runtime/pki/complete.ts';
+import { makePki } from '../../runtime/pki/first-run.ts';
 import { type JwkProvisioner, TokenSigner } from '../../runtime/step-ca/one-time-token.ts';
 import { openKey } from '../../runtime/x509/private-key.ts';
 import { ObjectStore } from './object-store.ts';
@@ -20,7 +20,7 @@ export class PkiStore extends ObjectStore {
   static async make(): Promise<PkiStore> {
     const store = new PkiStore();
     store.objects.set('/api/v1/namespaces/step', { metadata: { name: 'step' } });
-    await completePki(store.pki, 'Autocert', new Date());
+    await makePki(store.pki, 'Autocert', new Date());
     return store;
   }
 

@@ -7,7 +7,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { AgentEnv, Annotation, ContainerName, PkiFile, PkiObject, STATUS_INJECTED } from '../../runtime/contract.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { ClusterObjects, type PkiObjectKey } from '../../runtime/pki/cluster-objects.ts';
-import { type InitReport, runInitJob } from '../../runtime/pki/init-in-cluster.ts';
+import { createPkiIn, type InitReport, initPki, keepPki } from '../../runtime/pki/init-in-cluster.ts';
 import type { RootKeyFile } from '../../runtime/pki/root-key.ts';
 import { splitPem } from '../../runtime/x509/certificate.ts';
 import { createKey, openKey } from '../../runtime/x509/private-key.ts';
@@ -51,9 +51,23 @@ export class PkiWorld {
     return ready;
   }
 
-  /** What the Job and the CronJob run. */
+  /** What people run: the Job's part and the CronJob's. */
   init(caName?: string): Promise<InitReport> {
-    return runInitJob(this.store, { namespace: NAMESPACE, log: this.log, now: this.now, ...(caName && { caName }) });
+    return initPki(this.store, { ...this.#options(), ...(caName && { caName }) });
+  }
+
+  /** What the Job runs. */
+  create(): Promise<void> {
+    return createPkiIn(this.store, this.#options());
+  }
+
+  /** What the CronJob runs. */
+  upkeep(): Promise<InitReport> {
+    return keepPki(this.store, this.#options());
+  }
+
+  #options() {
+    return { namespace: NAMESPACE, log: this.log, now: this.now };
   }
 
   /** Lets `days` pass. */

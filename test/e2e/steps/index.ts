@@ -6,6 +6,7 @@ import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { faultSteps } from './faults.ts';
 import { installSteps, recoverySteps } from './install.ts';
+import { privilegeSteps } from './least-privilege.ts';
 import { lifecycleSteps } from './lifecycle.ts';
 import { longSteps } from './long.ts';
 import { monitoringSteps } from './monitoring.ts';
@@ -44,6 +45,7 @@ export function allSteps(context: Context): Step[] {
     ...faultSteps(context),
     ...renewal.look,
     ...rights.look,
+    ...privilegeSteps(context),
     ...restoreSteps(context, renewal.greetings), // native pods renew after it in the rotation
     ...rotation.replace,
     ...lifecycleSteps(context),

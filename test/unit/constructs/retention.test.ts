@@ -3,7 +3,7 @@ import { createAuthorities } from '../../support/authorities.ts';
 import { find, listed, synth } from '../../support/manifests.ts';
 
 const made = (props?: StepCaProps) => synth((chart) => new StepCa(chart, 'ca', props));
-const guardOf = (props?: StepCaProps) => find(made(props), 'ValidatingAdmissionPolicy').spec;
+const guardOf = (props?: StepCaProps) => find(made(props), 'ValidatingAdmissionPolicy', 'autocert-pki-step').spec;
 
 describe('the keys of the CA', () => {
   const policy = guardOf();
@@ -45,7 +45,7 @@ describe('the keys of the CA', () => {
       'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false',
       'helm.sh/resource-policy': 'keep',
     });
-    const { annotations } = find(made(), 'ValidatingAdmissionPolicy').metadata;
+    const { annotations } = find(made(), 'ValidatingAdmissionPolicy', 'autocert-pki-step').metadata;
     expect(annotations).toEqual({ 'argocd.argoproj.io/sync-options': 'Delete=false' });
   });
 
@@ -75,7 +75,7 @@ describe('the keys of the CA', () => {
 
   test('are not kept if that is not wanted, or the cluster has no such policies', () => {
     const manifests = made({ retain: false });
-    expect(listed(manifests).filter((name) => name.startsWith('ValidatingAdmission'))).toEqual([]);
+    expect(listed(manifests).filter((name) => /^ValidatingAdmission.*autocert-pki/.test(name))).toEqual([]);
     expect(find(manifests, 'Namespace').metadata.annotations ?? {}).toEqual({});
     expect(() => made({ retain: 'no' as never })).toThrow(/^retain: got "no"/);
   });

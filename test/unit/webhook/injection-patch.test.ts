@@ -1,4 +1,5 @@
 import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import type { WebhookConfig } from '../../../runtime/contract.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { Pod, PodSpec } from '../../../runtime/webhook/pod.ts';
@@ -15,8 +16,13 @@ const asked: CertificateSpec = {
   delivery: 'auto',
 };
 
-function inject(spec: Partial<CertificateSpec> = {}, pod: Pod = sleepPod(), style: AgentStyle = 'native'): Json {
-  const settings = { ...webhookConfig(), anchors: ['the root\n'], hostAliases: 'autocert.step.svc=10.0.0.1' };
+function inject(
+  spec: Partial<CertificateSpec> = {},
+  pod: Pod = sleepPod(),
+  style: AgentStyle = 'native',
+  config: WebhookConfig = webhookConfig(),
+): Json {
+  const settings = { ...config, anchors: ['the root\n'], hostAliases: 'autocert.step.svc=10.0.0.1' };
   return applyPatch(pod, sidecarPatch(settings)(pod, { ...asked, ...spec }, style));
 }
 const withSpec = (spec: Partial<PodSpec>) => sleepPod({}, spec);
@@ -133,6 +139,20 @@ describe('who the agent runs as', () => {
   ] as const)('%s', (_title, spec, securityContext, [user, group, nonRoot]) => {
     const [agent] = inject(spec, withSpec({ securityContext })).spec.initContainers;
     expect(agent.securityContext).toMatchObject({ runAsUser: user, runAsGroup: group, runAsNonRoot: nonRoot });
+  });
+
+  test.each([
+    ['whom the platform chooses', {}, {}, undefined],
+    ["the pod's own user", {}, { runAsUser: 1000 }, 1000],
+    ['the owner that the annotation names', { owner: { uid: 999, gid: 998 } }, {}, 999],
+    ['never root because the pod is', {}, { runAsUser: 0 }, 65532],
+  ])('where the platform says who pods run as: %s', (_title, spec, securityContext, user) => {
+    const { agent: usual, ...config } = webhookConfig();
+    const agent = { ...usual, userFromPlatform: true };
+    const pod = inject(spec, withSpec({ securityContext }), 'native', { ...config, agent });
+    const [{ securityContext: given }] = pod.spec.initContainers;
+    expect([given.runAsUser, given.runAsNonRoot]).toEqual([user, true]);
+    if (user === undefined) expect(given).not.toHaveProperty('runAsGroup');
   });
 });
 
