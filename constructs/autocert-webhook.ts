@@ -5,9 +5,10 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
-import { checkAllowedName } from './allowed-name.ts';
+import { spellingsOf } from '../runtime/policy/own-names.ts';
+import { checkAllowedName, checkReservedName } from './allowed-name.ts';
 import { AutocertSigner, SIGNER, type SignerOptions } from './autocert-signer.ts';
-import type { IAutocertWebhook, NamespaceRules } from './i-autocert-webhook.ts';
+import type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-autocert-webhook.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
 import { ImmutableAnnotations } from './immutable-annotations.ts';
 import { InjectionPolicy } from './injection-policy.ts';
@@ -16,9 +17,19 @@ import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.
 import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type SchedulingProps, scheduling } from './pods.ts';
 import { SignerLimits } from './signer-limits.ts';
 import { refuseTwins } from './twins.ts';
-import { checkFlag, checkInstance, checkList, checkName, checkObject, checkOptional, refuse } from './validation.ts';
+import {
+  checkFlag,
+  checkInstance,
+  checkList,
+  checkMap,
+  checkName,
+  checkObject,
+  checkObjectName,
+  checkOptional,
+  refuse,
+} from './validation.ts';
 import { ValidationPolicy } from './validation-policy.ts';
-import { addWebhookServer, WEBHOOK_NAME } from './webhook-server.ts';
+import { addWebhookServer, servingNames, WEBHOOK_NAME } from './webhook-server.ts';
 
 /** Properties of {@link AutocertWebhook}. */
 export interface AutocertWebhookProps extends SchedulingProps {
@@ -35,6 +46,16 @@ export interface AutocertWebhookProps extends SchedulingProps {
    * @default - none
    */
   readonly excludedNamespaces?: readonly string[];
+  /**
+   * Names that no pod gets, whatever `allowedNames` says, besides those of CA, Autocert and `kubernetes.default`: DNS
+   * patterns, IP addresses and CIDR blocks. List where the API server is reached. @default - none
+   */
+  readonly reservedNames?: readonly string[];
+  /**
+   * Whether `<service>.<namespace>` is a name of a namespace. Where the namespace is called like a top-level domain
+   * (`shop`, `dev`, `io`, `local`) it never is. @default true
+   */
+  readonly shortNames?: boolean;
   /** The signer of native delivery. @default - two pods; kubelet renews when two thirds of the lifetime are gone */
   readonly signer?: SignerOptions;
   /**
@@ -69,6 +90,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   /** Whether a webhook runs, and with it the certificate endpoint: not with `Injector.policy()`. */
   readonly hasServer: boolean;
   readonly #issuanceEvents: boolean;
+  readonly #shortNames: boolean;
+  readonly #reserved: readonly string[];
   readonly #excluded: Set<string>;
   readonly #namespaces = new Map<string, NamespacePolicy>();
 
@@ -78,6 +101,9 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     this.ca = checkStepCa('ca', props.ca);
     this.#excluded = new Set(['kube-system', this.ca.namespace]);
     checkList('excludedNamespaces', props.excludedNamespaces ?? [], (prop, name) => this.#exclude(prop, name));
+    const reserved = checkList('reservedNames', props.reservedNames ?? [], checkReservedName);
+    this.#reserved = [...new Set([...this.ca.hosts, ...servingNames(this.ca), ...reserved])];
+    this.#shortNames = checkFlag('shortNames', props.shortNames ?? true);
     // The CA's namespace comes first, whichever charts the two are in.
     this.node.addDependency(this.ca);
     this.#refuseSecond();
@@ -115,9 +141,23 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
       checkOrder(['maxDuration', maxDuration], ["the CA's maxDuration", this.ca.maxDuration]);
       checkOrder(["the CA's minDuration", this.ca.minDuration], ['maxDuration', maxDuration]);
     }
+    const allowedNames = checkList('allowedNames', rules.allowedNames ?? [], checkAllowedName(this.policy()));
+    const serviceAccounts = this.#accounts(name, rules);
     this.#namespaces.set(name, {
-      allowedNames: checkList('allowedNames', rules.allowedNames ?? [], checkAllowedName),
+      allowedNames,
       ...(maxDuration && { maxDuration: goDuration(maxDuration) }),
+      ...(serviceAccounts && { serviceAccounts }),
+    });
+  }
+
+  #accounts(namespace: string, { serviceAccounts }: NamespaceRules): NamespacePolicy['serviceAccounts'] {
+    if (serviceAccounts === undefined) return undefined;
+    const policy = this.policy();
+    return checkMap('serviceAccounts', serviceAccounts, (prop, rules) => {
+      checkObjectName('serviceAccounts', prop.slice('serviceAccounts.'.length));
+      const { allowedNames } = checkObject(prop, rules) as Partial<ServiceAccountRules>;
+      const names = checkList(`${prop}.allowedNames`, allowedNames, checkAllowedName(policy));
+      return { allowedNames: [...new Set(names.flatMap((pattern) => spellingsOf(pattern, namespace, policy)))] };
     });
   }
 
@@ -130,7 +170,10 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   policy(): PolicyConfig {
     const namespaces = [...this.#namespaces].sort(([one], [other]) => (one < other ? -1 : 1));
     return {
+      namespace: this.ca.namespace,
       clusterDomain: this.ca.clusterDomain,
+      reservedNames: this.#reserved,
+      ...(!this.#shortNames && { shortNames: false }),
       ...goLifetimes(this.ca),
       excludedNamespaces: this.excludedNamespaces,
       namespaces: Object.fromEntries(namespaces),

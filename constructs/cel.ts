@@ -3,7 +3,6 @@
  * a regular expression (RE2), never code.
  * @module
  */
-import { isIP } from 'node:net';
 import { DOMAIN, type PolicyConfig } from '../runtime/contract.ts';
 import { MAX_DURATION_LENGTH } from '../runtime/policy/duration.ts';
 
@@ -56,82 +55,3 @@ export function celLongest(policy: PolicyConfig): string {
 
 /** Start of the keys of Autocert's annotations. */
 export const ANNOTATION_PREFIX = `${DOMAIN}/`;
-
-const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
-const FIRST = `(\\*|${LABEL})`;
-const SEGMENT = "[A-Za-z0-9._~!$&'()+,;=:@-]+";
-
-/** Names that a namespace may have, as one regular expression whose parts are CEL expressions joined by `+`. */
-export function celAllowedNames(policy: PolicyConfig): string {
-  const domain = escaped(policy.clusterDomain);
-  const labels = `${FIRST}(\\.${LABEL})*\\.`;
-  const own = [
-    celText(`^(${labels}`),
-    CEL_NAMESPACE,
-    celText(`\\.svc(\\.${domain})?|${labels}`),
-    CEL_NAMESPACE,
-    celText(`\\.pod\\.${domain}|${FIRST}\\.`),
-    CEL_NAMESPACE,
-  ].join(' + ');
-  const more = tableOf(policy, (pattern) => (isAddress(pattern) ? [] : [nameExpression(pattern)]), '|');
-  const extra = Object.fromEntries(
-    Object.entries(more).map(([namespace, expression]) => [namespace, `|${expression}`]),
-  );
-  return `${own} + ${celLookup(extra, CEL_NAMESPACE, '""')} + ")$"`;
-}
-
-/**
- * Whether an expression is an IP address that the namespace may have; `undefined`: no namespace may have one. Only then
- * the policy needs the CEL functions on addresses, which Kubernetes has from 1.31 on.
- */
-export function celAllowedAddress(policy: PolicyConfig, expression: string): string | undefined {
-  const blocks = tableOf(policy, (pattern) => (isAddress(pattern) ? [blockOf(pattern)] : []), ',');
-  if (Object.keys(blocks).length === 0) return undefined;
-  const allowed = `${celLookup(blocks, CEL_NAMESPACE, '""')}.split(",")`;
-  return `(isIP(${expression}) && ${allowed}.exists(block, block != "" && cidr(block).containsIP(ip(${expression}))))`;
-}
-
-function tableOf(
-  { namespaces }: PolicyConfig,
-  select: (pattern: string) => readonly string[],
-  separator: string,
-): Record<string, string> {
-  const rows = Object.entries(namespaces).map(
-    ([namespace, { allowedNames = [] }]) => [namespace, allowedNames.flatMap(select).join(separator)] as const,
-  );
-  return Object.fromEntries(rows.filter(([, text]) => text !== ''));
-}
-
-function isAddress(pattern: string): boolean {
-  return isIP(pattern.split('/')[0] ?? '') !== 0;
-}
-
-function blockOf(pattern: string): string {
-  if (pattern.includes('/')) return pattern;
-  return `${pattern}/${isIP(pattern) === 4 ? 32 : 128}`;
-}
-
-/** A pattern of `allowedNames` that is no address, as a regular expression. */
-function nameExpression(pattern: string): string {
-  if (pattern.startsWith('urn:')) return escaped(pattern);
-  const scheme = pattern.indexOf('://');
-  if (scheme < 0) return pattern.split('.').map(labelExpression).join('\\.');
-  const [host = '', ...segments] = pattern.slice(scheme + 3).split('/');
-  return [escaped(pattern.slice(0, scheme + 3) + host), ...segments.map(segmentExpression)].join('/');
-}
-
-/** A wildcard name has its `*` in front, so only a wildcard in front of the pattern covers it. */
-function labelExpression(label: string, index: number): string {
-  const one = index === 0 ? FIRST : LABEL;
-  if (label === '**') return `${one}(\\.${LABEL})*`;
-  return label === '*' ? one : escaped(label);
-}
-
-function segmentExpression(segment: string): string {
-  if (segment === '**') return `${SEGMENT}(/${SEGMENT})*`;
-  return segment === '*' ? SEGMENT : escaped(segment);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}

@@ -6,6 +6,15 @@ import type { Duration } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { check } from './validation.ts';
 
+/** What pods that run as one service account may have. */
+export interface ServiceAccountRules {
+  /**
+   * Names that are for these pods alone, in patterns as {@link NamespaceRules.allowedNames} has them. A name of a Service
+   * of the namespace stands for all of its spellings (`pay.shop.svc`, `pay.shop.svc.cluster.local`, `pay.shop`).
+   */
+  readonly allowedNames: readonly string[];
+}
+
 /** What {@link IAutocertWebhook.addNamespace} takes. */
 export interface NamespaceRules {
   /**
@@ -18,6 +27,12 @@ export interface NamespaceRules {
    * @default - the CA's own
    */
   readonly maxDuration?: Duration;
+  /**
+   * Names for the pods of some service accounts alone, by the name of the account. Whatever is listed here, the
+   * namespace's own names included, pods of other accounts do not get, nor a wildcard name that stands for it; what is
+   * not, pods of all accounts get as ever. @default - all accounts may have the same names
+   */
+  readonly serviceAccounts?: Readonly<Record<string, ServiceAccountRules>>;
 }
 
 /** Whatever judges the pods of namespaces: an `AutocertWebhook`. */

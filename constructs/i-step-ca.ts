@@ -15,6 +15,8 @@ export interface IStepCa extends IConstruct {
   readonly namespace: string;
   /** DNS domain of the cluster. */
   readonly clusterDomain: string;
+  /** Host names and addresses at which others reach the CA: no pod gets them. */
+  readonly hosts: readonly string[];
   /** ConfigMap in `namespace` with the root certificates under `root_ca.crt`. */
   readonly rootConfigMap: string;
   /** The root certificates, PEM, if they are known at synth: they are in the webhook's `caBundle` from the start then. */

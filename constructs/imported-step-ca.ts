@@ -11,7 +11,14 @@ import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
 import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
 import { metadata } from './objects.ts';
 import { systemNamespace } from './system-namespace.ts';
-import { checkDomain, checkFlag, checkHttpsOrigin, checkName, checkObjectName, checkText } from './validation.ts';
+import {
+  checkClusterDomain,
+  checkFlag,
+  checkHttpsOrigin,
+  checkName,
+  checkObjectName,
+  checkText,
+} from './validation.ts';
 
 /** A step-ca that these manifests do not run; see `StepCa.fromUrl`. */
 export interface StepCaFromUrlProps extends LifetimeProps {
@@ -36,6 +43,7 @@ export class ImportedStepCa extends Construct implements IStepCa {
   readonly url: string;
   readonly namespace: string;
   readonly clusterDomain: string;
+  readonly hosts: readonly string[];
   readonly rootConfigMap = PkiObject.certificates;
   readonly provisioner: string;
   readonly provisionerPasswordSecret: string;
@@ -48,10 +56,11 @@ export class ImportedStepCa extends Construct implements IStepCa {
   constructor(scope: Construct, id: string, props: StepCaFromUrlProps) {
     super(scope, id);
     this.url = checkHttpsOrigin('url', props.url);
+    this.hosts = [new URL(this.url).hostname.replace(/^\[|\]$/g, '')];
     checkCaCertificates('rootCertificate', props.rootCertificate);
     this.rootCertificate = props.rootCertificate;
     this.namespace = checkName('namespace', props.namespace ?? 'step');
-    this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
+    this.clusterDomain = checkClusterDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.provisioner = checkText('provisioner', props.provisioner ?? Provisioner.autocert);
     const passwordSecret = props.passwordSecret ?? PkiObject.autocertPassword;
     this.provisionerPasswordSecret = checkObjectName('passwordSecret', passwordSecret);

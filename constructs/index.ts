@@ -7,7 +7,7 @@ export { AutocertNamespace, type AutocertNamespaceProps, type PodSecurityLevel }
 export { AutocertSigner, type AutocertSignerProps, type SignerOptions } from './autocert-signer.ts';
 export { AutocertWebhook, type AutocertWebhookProps } from './autocert-webhook.ts';
 export { CaDatabase, type PersistentDatabaseOptions, type SharedDatabaseOptions } from './ca-database.ts';
-export type { IAutocertWebhook, NamespaceRules } from './i-autocert-webhook.ts';
+export type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-autocert-webhook.ts';
 export type { IStepCa } from './i-step-ca.ts';
 export type { StepCaFromUrlProps } from './imported-step-ca.ts';
 export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.ts';

@@ -4,6 +4,7 @@
  */
 import { Lazy } from 'cdk8s';
 import { NAMESPACE_LABEL, type PolicyConfig } from '../runtime/contract.ts';
+import { excludedNamespaces } from '../runtime/policy/reserved-names.ts';
 
 /** Picks the labelled namespaces, less the excluded ones; those are asked for at synth. */
 export function enabledNamespaces(policy: () => PolicyConfig) {
@@ -13,7 +14,7 @@ export function enabledNamespaces(policy: () => PolicyConfig) {
       {
         key: 'kubernetes.io/metadata.name',
         operator: 'NotIn',
-        values: Lazy.any({ produce: () => policy().excludedNamespaces }),
+        values: Lazy.any({ produce: () => excludedNamespaces(policy()) }),
       },
     ],
   };

@@ -33,7 +33,7 @@ import { CA_RESOURCES } from './step-ca-containers.ts';
 import { CA_NAME, CaObject, stepCaPod } from './step-ca-pod.ts';
 import { systemNamespace } from './system-namespace.ts';
 import {
-  checkDomain,
+  checkClusterDomain,
   checkFlag,
   checkHost,
   checkInstance,
@@ -112,6 +112,7 @@ export class StepCa extends Construct implements IStepCa {
   readonly url: string;
   readonly namespace: string;
   readonly clusterDomain: string;
+  readonly hosts: readonly string[];
   readonly rootConfigMap = PkiObject.certificates;
   readonly provisioner = Provisioner.autocert;
   readonly provisionerPasswordSecret: string;
@@ -137,8 +138,9 @@ export class StepCa extends Construct implements IStepCa {
     this.#guard = checkFlag('guard', props.guard ?? true);
     this.#userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
     this.namespace = checkName('namespace', props.namespace ?? 'step');
-    this.clusterDomain = checkDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
+    this.clusterDomain = checkClusterDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.url = `https://${CA_NAME}.${this.namespace}.svc`;
+    this.hosts = this.#hosts(checkList('dnsNames', props.dnsNames ?? [], checkHost));
     this.rootCertificate = this.#pki.rootCertificate;
     this.provisionerPasswordSecret = this.#pki.autocertPasswordSecret;
     this.defaultDuration = lifetimes.defaultDuration;
@@ -151,7 +153,8 @@ export class StepCa extends Construct implements IStepCa {
     const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
       ...goLifetimes(lifetimes),
-      dnsNames: this.#dnsNames(checkList('dnsNames', props.dnsNames ?? [], checkHost)),
+      // The last two for the pod itself: anybody may have such a name, for what runs beside him.
+      dnsNames: [...new Set([...this.hosts, 'localhost', '127.0.0.1'])],
       federatedRoots,
       database: this.#database,
     });
@@ -198,9 +201,9 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
-  #dnsNames(more: readonly string[]): readonly string[] {
+  #hosts(more: readonly string[]): readonly string[] {
     const service = `${CA_NAME}.${this.namespace}`;
-    const own = [`${service}.svc`, `${service}.svc.${this.clusterDomain}`, service, 'localhost', '127.0.0.1'];
+    const own = [`${service}.svc`, `${service}.svc.${this.clusterDomain}`, service];
     return [...new Set([...own, ...more])];
   }
 

@@ -17,17 +17,12 @@ import {
   type PolicyConfig,
   VolumeName,
 } from '../runtime/contract.ts';
+import { MAX_ANNOTATIONS } from '../runtime/policy/annotations.ts';
 import { MAX_SANS } from '../runtime/policy/lifetimes.ts';
-import {
-  ANNOTATION_PREFIX,
-  CEL_NAMESPACE,
-  celAllowedAddress,
-  celAllowedNames,
-  celIsDuration,
-  celList,
-  celLongest,
-  celText,
-} from './cel.ts';
+import { RESERVED } from '../runtime/policy/name-policy.ts';
+import { clusterZones } from '../runtime/policy/own-names.ts';
+import { ANNOTATION_PREFIX, CEL_NAMESPACE, celIsDuration, celList, celLongest, celText } from './cel.ts';
+import { celNames } from './cel-names.ts';
 import { metadata } from './objects.ts';
 import { matchConstraints } from './policy-scope.ts';
 import { annotation, invalid, nativeValidations, shown, type Validation } from './policy-validations.ts';
@@ -112,25 +107,31 @@ const isMounted = `(${['mount.name in variables.ownVolumes', `mount.mountPath.ma
 const isOurMount = `(variables.isPod && mount.name == ${celText(VolumeName.certificates)} && mount.mountPath == ${celText(CERTIFICATE_DIR)})`;
 
 function variablesOf(policy: PolicyConfig): readonly { name: string; expression: string }[] {
-  const address = celAllowedAddress(policy, 'name');
+  const names = celNames(policy);
   return Object.entries({
     isPod: 'request.kind.kind == "Pod"',
     annotations: `${templateOf('object')}.?metadata.?annotations.orValue({})`,
     spec: `${templateOf('object')}.?spec.orValue({})`,
     containers: 'variables.spec.?initContainers.orValue([]) + variables.spec.?containers.orValue([])',
     ownVolumes: celList(Object.values(VolumeName)),
-    unknown: `variables.annotations.filter(key, key.startsWith(${celText(ANNOTATION_PREFIX)}) && !(key in ${celList(Object.values(Annotation))}))`,
+    // Too many are refused anyway, and a long list must not use up what CEL may cost.
+    unknown: `variables.annotations.size() > ${MAX_ANNOTATIONS} ? [] : variables.annotations.filter(key, key.startsWith(${celText(ANNOTATION_PREFIX)}) && !(key in ${celList(Object.values(Annotation))}))`,
     name: annotation(Annotation.name),
     sansText: `string(${annotation(Annotation.sans)}).trim()`,
     sans: 'variables.sansText == "" ? [] : variables.sansText.split(",").map(name, name.trim())',
-    allowed: celAllowedNames(policy),
-    // Too many are refused anyway, and a long list must not use up what CEL may cost.
-    refused: `(variables.sans.size() > ${MAX_SANS} ? [] : variables.sans).filter(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
-    nameRefused: `[string(variables.name)].exists(name, !name.matches(variables.allowed)${address ? ` && !${address}` : ''})`,
-    hint: `" not allowed to pods of namespace " + ${CEL_NAMESPACE} + ": *." + ${CEL_NAMESPACE} + ".svc, *." + ${CEL_NAMESPACE} + ".svc.${policy.clusterDomain}, *." + ${CEL_NAMESPACE} + ".pod.${policy.clusterDomain}, <service>." + ${CEL_NAMESPACE} + " and the allowedNames of its AutocertNamespace are"`,
+    ...names.variables,
+    refused: `(variables.sans.size() > ${MAX_SANS} ? [] : variables.sans).filter(name, !(${names.allowed}))`,
+    nameRefused: `[string(variables.name)].filter(name, !(${names.allowed}))`,
+    why: `(variables.nameRefused + variables.refused).map(name, ${names.reserved} ? ${celText(` ${RESERVED}`)} : ${names.bound} ? " is bound to other service accounts than " + variables.account : ${hint(policy)})`,
     duration: annotation(Annotation.duration),
     longest: celLongest(policy),
   }).map(([name, expression]) => ({ name, expression }));
+}
+
+/** What is allowed, an expression. */
+function hint({ clusterDomain }: PolicyConfig): string {
+  const own = clusterZones(clusterDomain).map((zone) => ` *." + ${CEL_NAMESPACE} + ".${zone}`);
+  return `" is not allowed to pods of namespace " + ${CEL_NAMESPACE} + ":${own}" + (variables.shortNames ? ", <service>." + ${CEL_NAMESPACE} : "") + " and the allowedNames of its AutocertNamespace are"`;
 }
 
 function oneOf(key: string, words: readonly string[]): Validation {
@@ -142,19 +143,26 @@ function validationsOf(policy: PolicyConfig): readonly Validation[] {
   const forbidden = { message: 'a name is not allowed to pods of this namespace', reason: 'Forbidden' } as const;
   return [
     {
+      expression: `variables.annotations.size() <= ${MAX_ANNOTATIONS}`,
+      messageExpression: `"the pod has " + string(variables.annotations.size()) + " annotations, and one with a certificate may have ${MAX_ANNOTATIONS}: remove some"`,
+      message: `the pod has more than ${MAX_ANNOTATIONS} annotations`,
+      reason: 'Invalid',
+    },
+    {
       expression: 'variables.unknown.size() == 0',
       messageExpression: `${shown('variables.unknown[0]')} + ${celText(` is not an annotation that Autocert knows: ${known}`)}`,
       message: `an annotation is none that Autocert knows: ${known}`,
       reason: 'Invalid',
     },
     {
-      expression: '!variables.nameRefused',
-      messageExpression: `${celText(`${Annotation.name}: `)} + ${shown('variables.name')} + " is" + variables.hint`,
+      expression: 'variables.nameRefused.size() == 0',
+      messageExpression: `${celText(`${Annotation.name}: `)} + ${shown('variables.name')} + variables.why[0]`,
       ...forbidden,
     },
     {
       expression: 'variables.refused.size() == 0',
-      messageExpression: `${celText(`${Annotation.sans}: `)} + ${shown('variables.refused.join(", ")')} + " is" + variables.hint`,
+      // The reasons of the name come first.
+      messageExpression: `${celText(`${Annotation.sans}: `)} + ${shown('variables.refused[0]')} + variables.why[variables.nameRefused.size()]`,
       ...forbidden,
     },
     invalid(Annotation.sans, `variables.sans.size() <= ${MAX_SANS}`, `are more than ${MAX_SANS} names`),

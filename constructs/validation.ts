@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { hostProblem, isDnsLabel } from '../runtime/policy/names.ts';
+import { clusterDomainProblem } from '../runtime/policy/own-names.ts';
 
 /** Hands a prop's value on, or throws the sentence. */
 export type Check<T> = (prop: string, value: unknown) => T;
@@ -141,11 +142,17 @@ export const checkObjectName = checkString(
 
 const isHostName = (name: string) => hostProblem(name, false) === undefined;
 
-/** A DNS domain without a dot at either end. */
-export const checkDomain = checkString(
+const checkDomain = checkString(
   'it takes a DNS domain in lower case without a dot at its end, such as "cluster.local"',
   isHostName,
 );
+
+/** The DNS domain of a cluster. */
+export function checkClusterDomain(prop: string, value: unknown): string {
+  const domain = checkDomain(prop, value);
+  const problem = clusterDomainProblem(domain);
+  return problem === undefined ? domain : refuse(prop, domain, problem);
+}
 
 /** A host name or an IP address. */
 export const checkHost = checkString(

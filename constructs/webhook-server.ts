@@ -77,13 +77,17 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
   addInjectionWebhook(scope, { name: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
 }
 
+/** Names at which Autocert is reached; they are reserved. */
+export function servingNames({ namespace, clusterDomain }: IStepCa): readonly string[] {
+  const host = `${NAME}.${namespace}`;
+  return [`${host}.svc`, `${host}.svc.${clusterDomain}`, host];
+}
+
 function webhookConfig({ ca, image, userFromPlatform, settings }: WebhookServerInput) {
-  const host = `${NAME}.${ca.namespace}`;
   return {
     ...caConfig(ca),
-    autocertUrl: `https://${host}.svc:${CERTIFICATE_PORT}`,
-    servingNames: [`${host}.svc`, `${host}.svc.${ca.clusterDomain}`, host],
-    namespace: ca.namespace,
+    autocertUrl: `https://${NAME}.${ca.namespace}.svc:${CERTIFICATE_PORT}`,
+    servingNames: servingNames(ca),
     agent: { ...image, resources: settings.agentResources, ...(userFromPlatform && { userFromPlatform }) },
     delivery: settings.delivery,
     sidecar: settings.sidecar,

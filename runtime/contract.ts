@@ -224,6 +224,12 @@ export type SidecarStyle = (typeof SIDECAR_STYLES)[number];
 /** The words of {@link SidecarStyle}. */
 export const SIDECAR_STYLES = ['auto', 'native', 'classic'] as const;
 
+/** Names of the pods that run as one service account. */
+export interface ServiceAccountPolicy {
+  /** Patterns as in {@link NamespacePolicy.allowedNames}: these names are for the pods of this account, and nobody else's. */
+  readonly allowedNames: readonly string[];
+}
+
 /** Names that the pods of one namespace may have beyond those of the namespace itself. */
 export interface NamespacePolicy {
   /**
@@ -233,17 +239,28 @@ export interface NamespacePolicy {
   readonly allowedNames?: readonly string[];
   /** Longest lifetime, Go duration. Absent: the CA's own limit. */
   readonly maxDuration?: string;
+  /** Keyed by service account. A name that none of them lists is for pods of all accounts. */
+  readonly serviceAccounts?: Readonly<Record<string, ServiceAccountPolicy>>;
 }
 
 /** What webhook, certificate endpoint and signer need to know to judge a pod. Part of {@link WebhookConfig} and {@link SignerConfig}. */
 export interface PolicyConfig {
+  /** Namespace of Autocert itself: its pods get nothing, and its names are nobody's. */
+  readonly namespace: string;
   /** The cluster's DNS domain, such as `cluster.local`. */
   readonly clusterDomain: string;
+  /**
+   * DNS patterns, IP addresses and CIDR blocks as in {@link NamespacePolicy.allowedNames}, which no pod gets: the hosts of
+   * CA and Autocert among them. The names of `namespace`, and `kubernetes.default` in each spelling, are reserved anyway.
+   */
+  readonly reservedNames: readonly string[];
+  /** `false`: `<service>.<namespace>` is no name of a namespace. Absent: it is, where `<namespace>` is no top-level domain. */
+  readonly shortNames?: boolean;
   /** Lifetimes the CA's provisioner gives and accepts, Go durations. */
   readonly defaultDuration: string;
   readonly minDuration: string;
   readonly maxDuration: string;
-  /** Namespaces whose pods get nothing, even where they are labelled. */
+  /** Namespaces whose pods get nothing, even where they are labelled, besides `kube-system` and `namespace`. */
   readonly excludedNamespaces: readonly string[];
   /** Keyed by namespace. */
   readonly namespaces: Readonly<Record<string, NamespacePolicy>>;
@@ -284,8 +301,6 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   readonly autocertUrl: string;
   /** Names of the webhook's own serving certificate; the first is its common name. */
   readonly servingNames: readonly string[];
-  /** Namespace of Autocert itself. */
-  readonly namespace: string;
   /** Address to listen on. Absent: all. */
   readonly host?: string;
   /** Port of admission, for the API server. */

@@ -160,7 +160,9 @@ class World {
     }
     const duration = formatDuration(lifetimeMs);
     const policy: PolicyConfig = {
+      namespace: 'step',
       clusterDomain: 'cluster.local',
+      reservedNames: [],
       ...{ defaultDuration: duration, minDuration: '1s', maxDuration: duration },
       excludedNamespaces: [],
       namespaces: {},

@@ -3,12 +3,14 @@
  * and the signer share. Pure. An empty annotation counts as absent, so that templates can switch one off.
  * @module
  */
-import { Annotation, DELIVERIES, type Delivery, DOMAIN, type NamespacePolicy, type PolicyConfig } from '../contract.ts';
+import { Annotation, DELIVERIES, type Delivery, type NamespacePolicy, type PolicyConfig } from '../contract.ts';
 import { messageOf } from '../lib/errors.ts';
+import { annotationsProblem, unknownAnnotations } from './annotations.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { MAX_COMMON_NAME, MAX_SANS } from './lifetimes.ts';
-import { nameRefusal } from './name-policy.ts';
-import { parseName, quoteName } from './names.ts';
+import { nameRefusal, rulesOf } from './name-policy.ts';
+import { MAX_URI, parseName, quoteName } from './names.ts';
+import { isExcluded } from './reserved-names.ts';
 
 /** The certificate that a pod asked for and may have, and how its files are to be. */
 export interface CertificateSpec {
@@ -27,29 +29,41 @@ export interface CertificateSpec {
   readonly delivery: Delivery;
 }
 
-/** The answer: no certificate asked for; refused, for all of these reasons; or what is to be given. */
+/** A pod as far as it is judged. */
+export interface JudgedPod {
+  readonly namespace: string;
+  /** The account that it runs as. */
+  readonly serviceAccount: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * The answer: its namespace's pods get nothing; no certificate asked for; refused, for all of these reasons, which have
+ * 4 KiB at most; or what is to be given.
+ */
 export type Judgement =
+  | { readonly kind: 'excluded' }
   | { readonly kind: 'none' }
   | { readonly kind: 'denied'; readonly reasons: readonly string[] }
   | { readonly kind: 'admitted'; readonly spec: CertificateSpec };
 
 /** Largest uid and gid that the Kubernetes API takes. */
 const MAX_ID = 2 ** 31 - 1;
-/** Unknown annotations that are named in a refusal; a webhook sees what the API server has not validated yet. */
-const SHOWN_UNKNOWN = 8;
-/** Longest key of an annotation (Kubernetes API): prefix of 253 characters, `/`, name of 63. */
-const MAX_KEY = 317;
-const KNOWN: ReadonlySet<string> = new Set(Object.values(Annotation));
+/** Longest list of names: as many as there may be, each as long as it may be, and something between them. */
+const MAX_SANS_TEXT = MAX_SANS * (MAX_URI + 2);
+/** Longest refusal, characters: 4 KiB with the few that are not ASCII. It becomes an answer, a log line and an event. */
+const MAX_REFUSAL = 4000;
+const CUT = '… (and more: this message has been cut)';
 
 /** Judges a pod by its annotations and its namespace's policy. Finds every fault at once. */
-export function judgePod(
-  pod: { readonly namespace: string; readonly annotations: Readonly<Record<string, string>> },
-  policy: PolicyConfig,
-): Judgement {
-  const name = pod.annotations[Annotation.name];
-  if (!name) return { kind: 'none' };
-  const limits = (Object.hasOwn(policy.namespaces, pod.namespace) && policy.namespaces[pod.namespace]) || {};
-  const reasons: string[] = [];
+export function judgePod(pod: JudgedPod, policy: PolicyConfig): Judgement {
+  if (isExcluded(policy, pod.namespace)) return { kind: 'excluded' };
+  if (!pod.annotations[Annotation.name]) return { kind: 'none' };
+  const problem = annotationsProblem(pod.annotations);
+  if (problem) return { kind: 'denied', reasons: [problem] };
+  const { namespace, serviceAccount } = pod;
+  const limits = rulesOf(policy, namespace);
+  const reasons: string[] = unknownAnnotations(pod.annotations);
   /** The value of an annotation as `read` has it, or its fault among the reasons. */
   const annotation = <T>(key: string, read: (text: string) => T): T | undefined => {
     const text = pod.annotations[key];
@@ -63,25 +77,18 @@ export function judgePod(
   };
   const allowed = (text: string): string => {
     const parsed = parseName(text);
-    const refusal = nameRefusal(parsed, {
-      namespace: pod.namespace,
-      clusterDomain: policy.clusterDomain,
-      allowedNames: limits.allowedNames ?? [],
-    });
+    const refusal = nameRefusal(parsed, { namespace, serviceAccount, policy });
     if (refusal) throw new Error(refusal);
     return parsed.value;
   };
 
-  const unknown = Object.keys(pod.annotations).filter((key) => key.startsWith(`${DOMAIN}/`) && !KNOWN.has(key));
-  reasons.push(...unknown.slice(0, SHOWN_UNKNOWN).map(unknownAnnotation));
-  if (unknown.length > SHOWN_UNKNOWN) reasons.push(`${unknown.length - SHOWN_UNKNOWN} more annotations are not known`);
   const first = annotation(Annotation.name, allowed);
   const listed = pod.annotations[Annotation.sans]?.trim()
     ? annotation(Annotation.sans, (text) => readSans(text, allowed))
     : [];
   const isCommonName = first !== undefined && first.length <= MAX_COMMON_NAME;
   const duration =
-    annotation(Annotation.duration, (text) => readDuration(text, pod.namespace, limits, policy)) ??
+    annotation(Annotation.duration, (text) => readDuration(text, namespace, limits, policy)) ??
     durationOfNamespace(limits, policy);
   const owner = annotation(Annotation.owner, readOwner);
   const mode = annotation(Annotation.mode, readMode);
@@ -89,7 +96,9 @@ export function judgePod(
   const bootstrapperOnly = annotation(Annotation.bootstrapperOnly, readBoolean) ?? false;
   const delivery = annotation(Annotation.delivery, readDelivery) ?? 'auto';
 
-  if (reasons.length > 0 || first === undefined || listed === undefined) return { kind: 'denied', reasons };
+  if (reasons.length > 0 || first === undefined || listed === undefined) {
+    return { kind: 'denied', reasons: shortened(reasons) };
+  }
   return {
     kind: 'admitted',
     spec: {
@@ -106,8 +115,15 @@ export function judgePod(
   };
 }
 
+/** The first of the reasons, whole as far as there is room. */
+function shortened(reasons: readonly string[]): readonly string[] {
+  const whole = reasons.join('; ');
+  return whole.length <= MAX_REFUSAL ? reasons : [`${whole.slice(0, MAX_REFUSAL - CUT.length)}${CUT}`];
+}
+
 /** All names of the list; throws one message with every name that is wrong. */
 function readSans(text: string, allowed: (text: string) => string): readonly string[] {
+  if (text.length > MAX_SANS_TEXT) throw new Error(`${text.length} characters are more than ${MAX_SANS_TEXT}`);
   const items = text.split(',');
   if (items.length > MAX_SANS) throw new Error(`${items.length} names are more than ${MAX_SANS}`);
   const faults: string[] = [];
@@ -179,28 +195,4 @@ function readDelivery(text: string): Delivery {
   const delivery = DELIVERIES.find((known) => known === text);
   if (!delivery) throw new Error(`${quoteName(text)} is not a delivery: write ${DELIVERIES.join(', ')}`);
   return delivery;
-}
-
-function unknownAnnotation(key: string): string {
-  if (key.length > MAX_KEY) return `${quoteName(key)} is longer than the key of an annotation may be`;
-  const [nearest] = [...KNOWN]
-    .map((known) => ({ known, distance: editDistance(key, known) }))
-    .sort((a, b) => a.distance - b.distance);
-  const hint =
-    nearest && nearest.distance <= 3 ? `did you mean ${nearest.known}?` : `known are ${[...KNOWN].join(', ')}`;
-  return `${quoteName(key)} is not an annotation that Autocert knows: ${hint}`;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -18,16 +18,17 @@ import {
   wanted,
 } from '../lib/validator.ts';
 import { parseDuration } from './duration.ts';
-import { patternProblem } from './name-policy.ts';
 import { hostProblem, parseName } from './names.ts';
+import { clusterDomainProblem, reachProblem } from './own-names.ts';
+import { patternProblem } from './patterns.ts';
 
 const duration = asText('a duration, such as "24h"', (value) => {
   if (parseDuration(value) <= 0) throw wanted('a duration longer than nothing', value);
 });
 
-const hostName = asText('a host name', (value) => {
-  const problem = value === '' ? 'it is empty' : hostProblem(value, false);
-  if (problem) throw new Error(`${wanted('a host name', value).message}: ${problem}`);
+const clusterDomain = asText('a DNS domain', (value) => {
+  const problem = value === '' ? 'it is empty' : (hostProblem(value, false) ?? clusterDomainProblem(value));
+  if (problem) throw new Error(`${wanted('a DNS domain', value).message}: ${problem}`);
 });
 
 /** A name that a certificate can carry. */
@@ -41,19 +42,46 @@ const pattern = asText(PATTERN, (value) => {
 
 /** Settings of a {@link PolicyConfig}. */
 export const POLICY: Shape = {
-  clusterDomain: hostName,
+  namespace: text,
+  clusterDomain,
+  reservedNames: list(pattern),
+  shortNames: optional(flag),
   defaultDuration: duration,
   minDuration: duration,
   maxDuration: duration,
   excludedNamespaces: list(text),
   namespaces: mapOf(
-    object({ allowedNames: optional(list(pattern)), maxDuration: optional(duration) }, { strict: true }),
+    object(
+      {
+        allowedNames: optional(list(pattern)),
+        maxDuration: optional(duration),
+        serviceAccounts: optional(mapOf(object({ allowedNames: list(pattern) }, { strict: true }))),
+      },
+      { strict: true },
+    ),
   ),
   issuanceEvents: optional(flag),
 };
 
+/** No pattern stands for names of namespaces that it does not name. */
+const grantsInReach: Check = (value) => {
+  const { clusterDomain: domain, namespaces } = value as PolicyConfig;
+  const faults = Object.entries(namespaces).flatMap(([name, { allowedNames = [], serviceAccounts = {} }]) => {
+    const lists = Object.entries(serviceAccounts).map(
+      ([account, rules]) => [`.serviceAccounts.${account}`, rules.allowedNames] as const,
+    );
+    return [['', allowedNames] as const, ...lists].flatMap(([path, patterns]) =>
+      patterns.flatMap((given, index) => {
+        const problem = reachProblem(given, domain);
+        return problem ? [`namespaces.${name}${path}.allowedNames[${index}]: got ${shown(given)}, but ${problem}`] : [];
+      }),
+    );
+  });
+  if (faults.length > 0) throw new Faults(faults);
+};
+
 /** min ≤ default ≤ max, and no namespace's maximum below the CA's minimum, where no certificate could be issued. */
-export const durationsInOrder: Check = (value) => {
+const durationsInOrder: Check = (value) => {
   const policy = value as PolicyConfig;
   const [min, usual, max] = [policy.minDuration, policy.defaultDuration, policy.maxDuration].map(parseDuration);
   const faults: string[] = [];
@@ -79,3 +107,6 @@ export const durationsInOrder: Check = (value) => {
   }
   if (faults.length > 0) throw new Faults(faults);
 };
+
+/** What has to hold among the settings, once each has its {@link POLICY shape}. */
+export const POLICY_CHECKS: readonly Check[] = [durationsInOrder, grantsInReach];

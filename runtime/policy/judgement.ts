@@ -56,14 +56,15 @@ export function judge(claim: Claim, { pod, namespaceEnabled, policy }: Circumsta
   const { namespace, podName } = claim;
   const mismatch = identityMismatch(claim, pod);
   if (mismatch) return mismatch;
-  if (policy.excludedNamespaces.includes(namespace)) {
+  const annotations = pod?.metadata?.annotations ?? {};
+  const judgement = judgePod({ namespace, serviceAccount: claim.serviceAccountName, annotations }, policy);
+  if (judgement.kind === 'excluded') {
     return forbidden('NamespaceExcluded', `namespace ${namespace} is excluded: its pods never get a certificate`);
   }
   if (!namespaceEnabled) {
     const label = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
     return forbidden('NamespaceNotEnabled', `namespace ${namespace} is not labelled ${label}`);
   }
-  const judgement = judgePod({ namespace, annotations: pod?.metadata?.annotations ?? {} }, policy);
   if (judgement.kind === 'none') {
     return forbidden(
       'NoName',

@@ -1,143 +1,59 @@
 /**
- * Which names the pods of a namespace may have. The one answer that admission, certificate endpoint and signer all give;
- * `constructs/cel.ts` says the same in CEL, and a test compares the two.
- *
- * Always allowed are the namespace's own names: `**.ns.svc`, `**.ns.svc.<domain>`, `**.ns.pod.<domain>` (`**` stands for
- * one or more labels) and `<service>.ns`. More is allowed by patterns (`AutocertNamespace`, `allowedNames`):
- * - DNS: `*` stands for exactly one label, `**` for one or more (at most once). A wildcard *name* is allowed when the
- *   pattern covers every name that it stands for, so its `*` only ever matches a `*` or `**`.
- * - IP addresses and CIDR blocks, v4 and v6. No IP address is allowed without one: a pod's address goes to another pod later.
- * - URIs: scheme and host literally; in the path `*` stands for one segment, `**` at the end for one or more.
+ * Which names a pod may have. The one answer that admission, certificate endpoint and signer all give;
+ * `constructs/cel.ts` says the same in CEL, and a test compares the two. In this order:
+ * 1. A reserved name is nobody's (`reserved-names.ts`).
+ * 2. A name that its namespace's `serviceAccounts` list for the pod's account is the pod's.
+ * 3. A name that they list for any account is nobody else's, nor is a wildcard name that stands for it.
+ * 4. The namespace's own names are its pods': `**.ns.svc`, `**.ns.svc.<domain>`, `**.ns.pod.<domain>` (`**` stands for one
+ *    or more labels), and `<service>.ns` where `ns` is no top-level domain (`own-names.ts`).
+ * 5. So is what `allowedNames` has (`patterns.ts`). No IP address and no URI is allowed without: a pod's address goes to
+ *    another pod later.
  * @module
  */
-import { BlockList, isIP } from 'node:net';
-import { messageOf } from '../lib/errors.ts';
-import { nameProblem, quoteName, type SubjectName } from './names.ts';
+import type { NamespacePolicy, PolicyConfig } from '../contract.ts';
+import { quoteName, type SubjectName } from './names.ts';
+import { clusterZones, hasShortNames, isOwnName, type OwnNamesPolicy } from './own-names.ts';
+import { patternSet } from './patterns.ts';
+import { isReserved, type ReservedPolicy } from './reserved-names.ts';
 
-/** Where a name is asked for. */
+/** Who asks for a name, and what decides. */
 export interface NameScope {
   readonly namespace: string;
-  /** The cluster's DNS domain, such as `cluster.local`. */
-  readonly clusterDomain: string;
-  /** Patterns beyond the namespace's own names. */
-  readonly allowedNames: readonly string[];
+  /** The account that the pod runs as. */
+  readonly serviceAccount: string;
+  readonly policy: ReservedPolicy & OwnNamesPolicy & Pick<PolicyConfig, 'namespaces'>;
 }
 
-/** Longest list of patterns that a message repeats. */
-const SHOWN_PATTERNS = 8;
+/** Names that no cluster gives to anybody. */
+export const RESERVED =
+  'is reserved to the cluster (CA, Autocert, API server), or stands for a name that is: no pod gets it';
+
+const NONE: readonly string[] = [];
+
+/** What an AutocertNamespace says of a namespace. */
+export function rulesOf({ namespaces }: Pick<PolicyConfig, 'namespaces'>, namespace: string): NamespacePolicy {
+  return (Object.hasOwn(namespaces, namespace) && namespaces[namespace]) || {};
+}
 
 /** Why a name is refused: which, why, and what would allow it. `undefined`: it is allowed. */
 export function nameRefusal(name: SubjectName, scope: NameScope): string | undefined {
-  if (name.kind === 'dns' && isOwnName(name.value, scope)) return undefined;
-  for (const pattern of scope.allowedNames) {
-    if (compiled(pattern).matches(name)) return undefined;
+  const { namespace, serviceAccount, policy } = scope;
+  if (isReserved(name, policy)) return `${quoteName(name.value)} ${RESERVED}`;
+  const { allowedNames = NONE, serviceAccounts = {} } = rulesOf(policy, namespace);
+  const own = Object.hasOwn(serviceAccounts, serviceAccount) ? serviceAccounts[serviceAccount] : undefined;
+  if (own && patternSet(own.allowedNames).matches(name)) return undefined;
+  if (Object.values(serviceAccounts).some((account) => patternSet(account.allowedNames).touches(name))) {
+    return `${quoteName(name.value)} is bound to other service accounts of namespace ${quoteName(namespace)} than ${quoteName(serviceAccount)}, as which the pod runs, or stands for a name that is`;
   }
-  return `${quoteName(name.value)} is not a name that pods of namespace ${quoteName(scope.namespace)} may have: ${whatIsAllowed(name, scope)}`;
+  if (name.kind === 'dns' && isOwnName(name.value, namespace, policy)) return undefined;
+  if (patternSet(allowedNames).matches(name)) return undefined;
+  return `${quoteName(name.value)} is not a name that pods of namespace ${quoteName(namespace)} may have: ${whatIsAllowed(name, scope)}`;
 }
 
-/** What is wrong with a pattern of `allowedNames`, beginning with "it" or "its"; `undefined`: nothing. */
-export function patternProblem(pattern: string): string | undefined {
-  return compiled(pattern).problem;
-}
-
-function isOwnName(name: string, { namespace, clusterDomain }: NameScope): boolean {
-  for (const end of [`.${namespace}.svc`, `.${namespace}.svc.${clusterDomain}`, `.${namespace}.pod.${clusterDomain}`]) {
-    if (name.length > end.length && name.endsWith(end)) return true;
-  }
-  const [service = '', rest, ...more] = name.split('.');
-  return service !== '' && rest === namespace && more.length === 0;
-}
-
-function whatIsAllowed(name: SubjectName, { namespace, clusterDomain, allowedNames }: NameScope): string {
-  const own = `*.${namespace}.svc, *.${namespace}.svc.${clusterDomain}, *.${namespace}.pod.${clusterDomain}, <service>.${namespace}`;
-  const shown = allowedNames.slice(0, SHOWN_PATTERNS).join(', ');
-  const hidden = allowedNames.length > SHOWN_PATTERNS ? ` and ${allowedNames.length - SHOWN_PATTERNS} more` : '';
+/** Patterns are not listed: the webhook cannot tell who asks. */
+function whatIsAllowed(name: SubjectName, { namespace, policy }: NameScope): string {
+  const zones = clusterZones(policy.clusterDomain).map((zone) => `*.${namespace}.${zone}`);
+  const own = [...zones, ...(hasShortNames(policy, namespace) ? [`<service>.${namespace}`] : [])].join(', ');
   const kind = { dns: '', ip: ' (no IP address by default)', uri: ' (no URI by default)' }[name.kind];
-  return `allowed are ${own}${shown ? `, ${shown}${hidden}` : ''}${kind}; whoever runs the cluster allows more by allowedNames of this namespace's AutocertNamespace`;
-}
-
-type Matcher = (name: SubjectName) => boolean;
-
-/** A pattern with a problem matches nothing; configuration with one does not pass validation in the first place. */
-interface Compiled {
-  readonly matches: Matcher;
-  readonly problem?: string;
-}
-
-/** Compiled patterns. They come from configuration only, which changes now and then. */
-const cache = new Map<string, Compiled>();
-const MAX_CACHED = 10_000;
-
-function compiled(pattern: string): Compiled {
-  let entry = cache.get(pattern);
-  if (!entry) {
-    entry = compile(pattern);
-    if (cache.size >= MAX_CACHED) cache.clear();
-    cache.set(pattern, entry);
-  }
-  return entry;
-}
-
-function compile(pattern: string): Compiled {
-  try {
-    if (pattern.includes('://') || pattern.startsWith('urn:')) return { matches: compileUri(pattern) };
-    if (isIP(pattern) || pattern.includes('/')) return { matches: compileBlock(pattern) };
-    return { matches: compileDns(pattern) };
-  } catch (error) {
-    return { matches: () => false, problem: messageOf(error) };
-  }
-}
-
-/** Throws what is wrong with the name that a pattern becomes when its wildcards are replaced. */
-function refuseBadName(text: string): void {
-  const problem = nameProblem(text);
-  if (problem) throw new Error(problem);
-}
-
-function compileBlock(pattern: string): Matcher {
-  const [address = '', bits, ...more] = pattern.split('/');
-  const version = isIP(address);
-  const widest = version === 4 ? 32 : 128;
-  const prefix = bits === undefined ? widest : Number(bits);
-  if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits ?? '0') || prefix > widest) {
-    throw new Error('it is not an IP address or CIDR block, such as 10.1.0.0/16 or fd00::/64');
-  }
-  refuseBadName(address);
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  const block = new BlockList();
-  block.addSubnet(address, prefix, family);
-  return ({ kind, value }) => kind === 'ip' && value.includes(':') === (version === 6) && block.check(value, family);
-}
-
-function compileDns(pattern: string): Matcher {
-  const labels = pattern.split('.');
-  const isWild = (label: string) => label === '*' || label === '**';
-  if (/[A-Z]/.test(pattern)) throw new Error(`it has upper-case letters; write ${quoteName(pattern.toLowerCase())}`);
-  if (labels.filter((label) => label === '**').length > 1) throw new Error('it has "**" more than once');
-  if (labels.every(isWild)) throw new Error('it allows every name; end it in a domain');
-  const mixed = labels.find((label) => label.includes('*') && !isWild(label));
-  if (mixed !== undefined)
-    throw new Error(`its label ${quoteName(mixed)} has a "*", which stands for whole labels only`);
-  refuseBadName(labels.map((label) => (isWild(label) ? 'x' : label)).join('.'));
-  return regularMatcher('dns', labels, '\\.', '[^.]+');
-}
-
-function compileUri(pattern: string): Matcher {
-  const stars = /(?<!\/)\/\*\*?(?=\/|$)/g;
-  if (/\/\*\*(?!$)/.test(pattern)) throw new Error('it has "**" before its end');
-  refuseBadName(pattern.replace(stars, '/x'));
-  const start = pattern.indexOf('://') + 3;
-  const slash = pattern.indexOf('/', start);
-  if (pattern.startsWith('urn:') || slash < 0) return (name) => name.kind === 'uri' && name.value === pattern;
-  return regularMatcher('uri', [pattern.slice(0, slash), ...pattern.slice(slash + 1).split('/')], '/', '[^/]+');
-}
-
-/** With one `**` at most, matching takes time in proportion to the name's length. */
-function regularMatcher(kind: SubjectName['kind'], parts: readonly string[], separator: string, one: string): Matcher {
-  const source = parts.map((part) => {
-    if (part === '**') return `${one}(?:${separator}${one})*`;
-    return part === '*' ? one : part.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
-  });
-  const expression = new RegExp(`^${source.join(separator)}$`);
-  return (name) => name.kind === kind && expression.test(name.value);
+  return `allowed are ${own}${kind}, and what whoever runs the cluster allows by allowedNames of this namespace's AutocertNamespace`;
 }

@@ -14,10 +14,10 @@ export interface SubjectName {
 }
 
 /** Longest host name (RFC 1035, §2.3.4) and label of one. */
-const MAX_DNS = 253;
+export const MAX_DNS = 253;
 const MAX_LABEL = 63;
 /** Longest URI, as the SPIFFE standard has it. */
-const MAX_URI = 2048;
+export const MAX_URI = 2048;
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 /** A host whose last label is a number is an IPv4 address to some programs (`127.1`, `0x7f.1`), so it is no host name. */

@@ -4,7 +4,8 @@
  */
 import type { SignerConfig } from '../contract.ts';
 import { object, optional, port, readJsonFile, type Shape, share, text } from '../lib/validator.ts';
-import { durationsInOrder, POLICY } from '../policy/config.ts';
+import { POLICY, POLICY_CHECKS } from '../policy/config.ts';
+import { reservingApiServer } from '../policy/reserved-names.ts';
 import { CA } from '../step-ca/config.ts';
 
 const SIGNER: Shape = {
@@ -16,7 +17,11 @@ const SIGNER: Shape = {
   webhookConfiguration: optional(text),
 };
 
-/** @throws AutocertError `INVALID_CONFIG` with every fault. */
-export function readSignerConfig(file: string): SignerConfig {
-  return readJsonFile(file, object(SIGNER), durationsInOrder) as SignerConfig;
+/**
+ * @param apiServer the API server's host as this pod was told it: reserved, too
+ * @throws AutocertError `INVALID_CONFIG` with every fault.
+ */
+export function readSignerConfig(file: string, apiServer?: string): SignerConfig {
+  const config = readJsonFile(file, object(SIGNER), ...POLICY_CHECKS) as SignerConfig;
+  return reservingApiServer(config, apiServer);
 }

@@ -8,6 +8,7 @@ import type { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents } from '../kubernetes/events.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import { excludedNamespaces } from '../policy/reserved-names.ts';
 import { ISSUED_REASON, issuedMessage } from '../step-ca/audit.ts';
 import { caAvailability, certificateValidity } from '../step-ca/certificate-metrics.ts';
 import type { Issuer } from '../step-ca/issuer.ts';
@@ -23,7 +24,7 @@ import type { Result } from './reconciler.ts';
 export interface ObservationPorts {
   readonly api: Pick<KubernetesApi, 'request' | 'create'>;
   readonly issuer: Pick<Issuer, 'outage' | 'roots'>;
-  readonly policy: () => Pick<PolicyConfig, 'excludedNamespaces' | 'issuanceEvents'>;
+  readonly policy: () => Pick<PolicyConfig, 'namespace' | 'excludedNamespaces' | 'issuanceEvents'>;
   /** Who reports events. */
   readonly component: string;
   readonly registry: Metrics;
@@ -52,7 +53,7 @@ export class Observation {
     this.#census = new PodCensus({
       namespaces: () => enabledNamespaces(api),
       pods: (namespace, onPage) => podsOf(api, namespace, onPage),
-      excluded: () => policy().excludedNamespaces,
+      excluded: () => excludedNamespaces(policy()),
       leaves: this.#leaves,
       now,
       monotonic,

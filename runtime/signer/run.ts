@@ -39,7 +39,8 @@ type Config = FollowedFile<SignerConfig>;
 export async function runSigner(configFile: string): Promise<void> {
   const log = serverLog('signer');
   const stop = stopSignal();
-  await signUntil(stop, new FollowedFile(configFile, readSignerConfig, log), KubernetesApi.load(), log);
+  const read = (file: string) => readSignerConfig(file, process.env.KUBERNETES_SERVICE_HOST);
+  await signUntil(stop, new FollowedFile(configFile, read, log), KubernetesApi.load(), log);
 }
 
 /** {@link runSigner} with everything given. `followMs`: how often the configuration is looked at. */

@@ -17,7 +17,8 @@ import {
   type Shape,
   text,
 } from '../lib/validator.ts';
-import { durationsInOrder, POLICY, subjectName } from '../policy/config.ts';
+import { POLICY, POLICY_CHECKS, subjectName } from '../policy/config.ts';
+import { reservingApiServer } from '../policy/reserved-names.ts';
 import { CA } from '../step-ca/config.ts';
 
 const WEBHOOK: Shape = {
@@ -25,7 +26,6 @@ const WEBHOOK: Shape = {
   ...CA,
   autocertUrl: httpsUrl,
   servingNames: list(subjectName, { atLeast: 1 }),
-  namespace: text,
   host: optional(text),
   port,
   certificatePort: port,
@@ -40,7 +40,11 @@ const WEBHOOK: Shape = {
   sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),
 };
 
-/** @throws AutocertError `INVALID_CONFIG` with every fault. */
-export function readWebhookConfig(file: string): WebhookConfig {
-  return readJsonFile(file, object(WEBHOOK), durationsInOrder) as WebhookConfig;
+/**
+ * @param apiServer the API server's host as this pod was told it: reserved, too
+ * @throws AutocertError `INVALID_CONFIG` with every fault.
+ */
+export function readWebhookConfig(file: string, apiServer?: string): WebhookConfig {
+  const config = readJsonFile(file, object(WEBHOOK), ...POLICY_CHECKS) as WebhookConfig;
+  return reservingApiServer(config, apiServer);
 }

@@ -42,13 +42,18 @@ const OUR_VOLUMES: ReadonlySet<string> = new Set(Object.values(VolumeName));
 export function decide(pod: Pod, namespace: string, config: DecisionConfig, cluster: Capabilities): Decision {
   const annotations = pod.metadata.annotations ?? {};
   if (annotations[Annotation.status] === STATUS_INJECTED) return { kind: 'skip', reason: 'it is injected already' };
-  if (config.excludedNamespaces.includes(namespace)) return { kind: 'skip', reason: 'its namespace is excluded' };
-  const judgement = judgePod({ namespace, annotations }, config);
+  const judgement = judgePod({ namespace, serviceAccount: accountOf(pod), annotations }, config);
+  if (judgement.kind === 'excluded') return { kind: 'skip', reason: 'its namespace is excluded' };
   if (judgement.kind === 'none') return { kind: 'skip', reason: `it has no annotation ${Annotation.name}` };
   if (judgement.kind === 'denied') return { kind: 'deny', code: 403, message: judgement.reasons.join('; ') };
   const taken = conflicts(pod);
   if (taken.length > 0) return { kind: 'deny', code: 422, message: taken.join('; ') };
   return choose(pod, judgement.spec, config, cluster);
+}
+
+/** The API server has filled it in; when it is told none, it runs the pod as `default`. */
+function accountOf({ spec }: Pod): string {
+  return spec.serviceAccountName || 'default';
 }
 
 function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster: Capabilities): Decision {

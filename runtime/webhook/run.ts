@@ -67,7 +67,11 @@ const LINGER_MS = 3_000;
 export async function runWebhook(configFile: string): Promise<void> {
   const log = serverLog('webhook');
   const signal = stopSignal();
-  const config = new FollowedFile(configFile, readWebhookConfig, log);
+  const config = new FollowedFile(
+    configFile,
+    (file) => readWebhookConfig(file, process.env.KUBERNETES_SERVICE_HOST),
+    log,
+  );
   const follow = async () => void config.refresh();
   const following = repeat(follow, { what: 'configuration', everyMs: FOLLOW_FILES_MS, log, signal });
   const webhook = await startWebhook({ config: () => config.current, api: KubernetesApi.load(), log, signal });

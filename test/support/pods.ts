@@ -6,7 +6,9 @@ import type { Claim } from '../../runtime/policy/judgement.ts';
 /** A policy as a fresh installation has it. */
 export function policy(overrides: Partial<PolicyConfig> = {}): PolicyConfig {
   return {
+    namespace: 'step',
     clusterDomain: 'cluster.local',
+    reservedNames: [],
     defaultDuration: '24h',
     minDuration: '5m',
     maxDuration: '24h',

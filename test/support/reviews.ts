@@ -13,7 +13,6 @@ export function webhookConfig(overrides: Partial<WebhookConfig> = {}): WebhookCo
     provisionerPasswordFile: '/etc/autocert/provisioner/password',
     autocertUrl: 'https://autocert.step.svc:4444',
     servingNames: ['autocert.step.svc', 'autocert.step.svc.cluster.local'],
-    namespace: 'step',
     port: 4443,
     certificatePort: 4444,
     healthPort: 9402,

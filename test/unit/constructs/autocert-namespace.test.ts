@@ -2,8 +2,9 @@ import { ApiObject, App, Chart, Duration, JsonPatch } from 'cdk8s';
 import fc from 'fast-check';
 import { checkAllowedName } from '../../../constructs/allowed-name.ts';
 import { AutocertNamespace, type AutocertNamespaceProps, AutocertWebhook, StepCa } from '../../../constructs/index.ts';
-import { patternProblem } from '../../../runtime/policy/name-policy.ts';
+import { patternProblem } from '../../../runtime/policy/patterns.ts';
 import { configOf, find, type Manifest } from '../../support/manifests.ts';
+import { policy } from '../../support/pods.ts';
 
 type Props = Omit<AutocertNamespaceProps, 'webhook'>;
 
@@ -71,6 +72,17 @@ describe('AutocertNamespace', () => {
     }
   });
 
+  test('tells them what is bound to service accounts, a Service in all of its spellings', () => {
+    const serviceAccounts = { pay: { allowedNames: ['pay.till.svc', 'pay.example.com'] }, lazy: { allowedNames: [] } };
+    const { config } = made({ name: 'till', serviceAccounts });
+    for (const name of ['autocert-config', 'autocert-signer-config']) {
+      expect(config(name).namespaces.till.serviceAccounts).toEqual({
+        pay: { allowedNames: ['pay.till.svc', 'pay.till.svc.cluster.local', 'pay.till', 'pay.example.com'] },
+        lazy: { allowedNames: [] },
+      });
+    }
+  });
+
   test('is the construct whose Namespace the escape hatch finds', () => {
     const { chart, constructs } = made({ name: 'shop' });
     for (const construct of constructs) {
@@ -104,6 +116,35 @@ describe('AutocertNamespace refuses', () => {
       'a pattern that is none, and says which',
       [{ name: 'shop', allowedNames: ['ok.example.com', 'Shop.example.com'] }],
       /^allowedNames\[1\]: got "Shop.example.com", but it has upper-case letters; write "shop.example.com" \(it takes DNS/,
+    ],
+    ...['**.svc', '*.*.svc', '*.svc.cluster.local', '**.pod.cluster.local', '**.cluster.local'].map(
+      (pattern): [string, Props[], RegExp] => [
+        `names of other namespaces, ${pattern}`,
+        [{ name: 'shop', allowedNames: [pattern] }],
+        /^allowedNames\[0\]: got "\*.*", but it (stands for names of other namespaces|is a wildcard over)/,
+      ],
+    ),
+    ...['ca.step.svc', '*.step.svc', '**.step.svc.cluster.local', 'autocert.step', 'https://ca.step.svc/acme'].map(
+      (pattern): [string, Props[], RegExp] => [
+        `the names of the system, ${pattern}`,
+        [{ name: 'shop', allowedNames: [pattern] }],
+        /^allowedNames\[0\]: got .*, but these names are reserved to the cluster/,
+      ],
+    ),
+    [
+      'a service account that cannot exist',
+      [{ name: 'shop', serviceAccounts: { Pay: { allowedNames: [] } } }],
+      /^serviceAccounts: got "Pay", but it takes lower-case letters/,
+    ],
+    [
+      'a service account with a list instead of an object',
+      [{ name: 'shop', serviceAccounts: { pay: ['pay.shop.svc'] as never } }],
+      /^serviceAccounts.pay: got \["pay.shop.svc"\], but it takes an object$/,
+    ],
+    [
+      'a service account without names',
+      [{ name: 'shop', serviceAccounts: { pay: {} as never } }],
+      /^serviceAccounts.pay.allowedNames: got undefined, but it takes a list$/,
     ],
     [
       'a pattern without a list',
@@ -147,7 +188,7 @@ describe('AutocertNamespace refuses', () => {
 describe('a pattern of allowedNames', () => {
   const taken = (pattern: string) => {
     try {
-      checkAllowedName('allowedNames[0]', pattern);
+      checkAllowedName(policy())('allowedNames[0]', pattern);
       return true;
     } catch {
       return false;

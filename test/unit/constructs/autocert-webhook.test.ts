@@ -515,6 +515,18 @@ describe('AutocertWebhook refuses', () => {
     ['tolerations that are words', { tolerations: ['all'] }, /^tolerations\[0\]: got "all", but it takes an object$/],
   ])('%s', (_what, props, message) => expect(() => made(props as Props)).toThrow(message));
 
+  test.each<[unknown, RegExp]>([
+    [['a*.example.com'], /^reservedNames\[0\]: got "a\*\.example\.com", but its label "a\*"/],
+    [['https://ca.example.com/x'], /^reservedNames\[0\]: got "https:.*", but it takes DNS names/],
+    ['10.0.0.1', /^reservedNames: got "10.0.0.1", but it takes a list$/],
+  ])('to reserve %j', (reservedNames, message) => {
+    expect(() => made({ reservedNames } as Props)).toThrow(message);
+  });
+
+  test('short names by a word', () => {
+    expect(() => made({ shortNames: 'no' } as unknown as Props)).toThrow(/^shortNames: got "no", but it takes true or false$/);
+  });
+
   test('to leave a namespace alone whose rules it was given', () => {
     const chart = new Chart(new App(), 'test');
     const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca') });

@@ -3,7 +3,9 @@ import type { PolicyConfig } from '../../../runtime/contract.ts';
 import { find, listed, synth } from '../../support/manifests.ts';
 
 const POLICY: PolicyConfig = {
+  namespace: 'step',
   clusterDomain: 'cluster.local',
+  reservedNames: [],
   defaultDuration: '24h',
   minDuration: '5m',
   maxDuration: '48h',

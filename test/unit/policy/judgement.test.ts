@@ -12,9 +12,9 @@ function verdict({ claim, ...circumstances }: Partial<Circumstances> & { readonl
 
 describe('a pod that may have what it asks for', () => {
   test('is granted exactly that, for the default lifetime', () => {
-    expect(verdict({ pod: runningPod({ sans: 'web.shop.svc,web.shop' }) })).toEqual({
+    expect(verdict({ pod: runningPod({ sans: 'web.shop.svc,*.web.shop.svc' }) })).toEqual({
       kind: 'granted',
-      spec: expect.objectContaining({ commonName: 'web.shop.svc', sans: ['web.shop.svc', 'web.shop'] }),
+      spec: expect.objectContaining({ commonName: 'web.shop.svc', sans: ['web.shop.svc', '*.web.shop.svc'] }),
       lifetimeMs: 24 * HOUR,
     });
   });
@@ -147,9 +147,26 @@ describe('refused for now: label and policy may change', () => {
     ],
     [
       'a name of another namespace',
-      { pod: runningPod({ sans: 'web.shop.svc,autocert.step.svc' }) },
+      { pod: runningPod({ sans: 'web.shop.svc,web.other.svc' }) },
       'NotAllowed',
-      /"autocert\.step\.svc" is not a name that pods of namespace "shop" may have/,
+      /"web\.other\.svc" is not a name that pods of namespace "shop" may have/,
+    ],
+    [
+      'a name that is bound to another service account',
+      {
+        pod: runningPod(),
+        policy: policy({
+          namespaces: { shop: { serviceAccounts: { pay: { allowedNames: ['web.shop.svc'] } } } },
+        }),
+      },
+      'NotAllowed',
+      /bound to other service accounts of namespace "shop" than "web"/,
+    ],
+    [
+      'its own namespace, where that is Autocert\'s and labelled by accident',
+      { policy: policy({ namespace: 'shop' }) },
+      'NamespaceExcluded',
+      /namespace shop is excluded/,
     ],
     [
       'a name that is allowed to another namespace',

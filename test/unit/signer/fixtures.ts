@@ -11,7 +11,9 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 
 export const POLICY: PolicyConfig = {
+  namespace: 'step',
   clusterDomain: 'cluster.local',
+  reservedNames: [],
   defaultDuration: '24h',
   minDuration: '5m',
   maxDuration: '48h',

@@ -61,7 +61,7 @@ test('every fault is reported at once, each with its path', () => {
     namespaces: { shop: { allowedNames: ['*.example.com', '*'], maxDuration: '5 parsecs', maxduration: '1h' } },
   });
   for (const fault of [
-    /clusterDomain: must be a host name, got "Cluster.local": it has upper-case/,
+    /clusterDomain: must be a DNS domain, got "Cluster.local": it has upper-case/,
     /caUrl: must be an https:\/\/ URL, got "http:\/\/ca"/,
     /servingNames: must be a list of at least 1, got \[\]/,
     /autocertUrl: must be an https:\/\/ URL, got "autocert\.step\.svc"/,
@@ -92,6 +92,32 @@ test.each([
   [{ minDuration: '0s' }, /minDuration: must be a duration longer than nothing/],
 ])('lifetimes that contradict each other are faults: %j', (overrides, fault) => {
   expect(faultsOf({ ...webhookConfig(), ...overrides })).toMatch(fault);
+});
+
+test.each([
+  [{ clusterDomain: 'foo.svc' }, /clusterDomain: must be a DNS domain, got "foo\.svc": it ends in "svc"/],
+  [{ reservedNames: undefined }, /reservedNames: must be a list, got nothing/],
+  [{ namespaces: { shop: { allowedNames: ['x.example.com', '**.svc'] } } }, /shop\.allowedNames\[1\]: got "\*\*\.svc"/],
+  [
+    { namespaces: { shop: { serviceAccounts: { pay: { allowedNames: ['*.*.svc'] } } } } },
+    /namespaces\.shop\.serviceAccounts\.pay\.allowedNames\[0\]: got "\*\.\*\.svc"/,
+  ],
+  [
+    { namespaces: { shop: { serviceAccounts: { pay: { allowed: [] } } } } },
+    /serviceAccounts\.pay\.allowed: is no setting/,
+  ],
+])('names that would be others\' are faults: %j', (overrides, fault) => {
+  expect(faultsOf({ ...webhookConfig(), ...overrides })).toMatch(fault);
+});
+
+test.each([
+  ['10.96.0.1', ['ca.example.com', '10.96.0.1']],
+  ['fd00::1', ['ca.example.com', 'fd00::1']],
+  [undefined, ['ca.example.com']],
+  ['no host', ['ca.example.com']],
+])('the API server is reserved at the address that the pod was told: %s', (apiServer, reservedNames) => {
+  const config = webhookConfig({ reservedNames: ['ca.example.com'] });
+  expect(readWebhookConfig(file(config), apiServer).reservedNames).toEqual(reservedNames);
 });
 
 test.each([
