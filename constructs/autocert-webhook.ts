@@ -113,6 +113,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     this.#issuanceEvents = checkFlag('issuanceEvents', props.issuanceEvents ?? false);
     const userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
     const known = { ...scheduling(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
+    this.ca.limitNames({ ...known, servingNames: webhook ? servingNames(this.ca) : [] });
     if (webhook) addWebhookServer(this, { ...known, settings: webhook });
     else new InjectionPolicy(this, 'Resource', known);
     if (webhook?.workloadPolicy ?? true) {

@@ -4,8 +4,17 @@
  */
 import { Chart, type Duration } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import type { PolicyConfig } from '../runtime/contract.ts';
 import { refuseTwins } from './twins.ts';
 import { check } from './validation.ts';
+
+/** What the pods of a webhook may have signed. */
+export interface SignedNames {
+  /** Asked at synth, when all namespaces are known. */
+  readonly policy: () => PolicyConfig;
+  /** Host names of the webhook's own certificate. */
+  readonly servingNames: readonly string[];
+}
 
 /** A step-ca: made by `StepCa`, or running elsewhere and named by `StepCa.fromUrl`. */
 export interface IStepCa extends IConstruct {
@@ -31,6 +40,11 @@ export interface IStepCa extends IConstruct {
   readonly minDuration: Duration;
   /** Longest lifetime that a pod may ask for. */
   readonly maxDuration: Duration;
+  /**
+   * Says which names the provisioner has to sign, so that the CA itself refuses all others. `AutocertWebhook` calls this.
+   * A CA that runs elsewhere cannot be told.
+   */
+  limitNames(names: SignedNames): void;
 }
 
 function isStepCa(value: unknown): value is IStepCa {

@@ -7,7 +7,7 @@ import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
-import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
+import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
 import { metadata } from './objects.ts';
 import { systemNamespace } from './system-namespace.ts';
@@ -75,4 +75,7 @@ export class ImportedStepCa extends Construct implements IStepCa {
       data: { [PkiFile.root]: this.rootCertificate },
     });
   }
+
+  /** Does nothing: these manifests do not configure the CA. docs/constructs.md says how whoever does can. */
+  limitNames(_names: SignedNames): void {}
 }

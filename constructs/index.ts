@@ -14,7 +14,7 @@ export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.t
 export { Injector, type WebhookInjectorOptions } from './injector.ts';
 export type { LifetimeProps } from './lifetimes.ts';
 export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.ts';
-export { type ExistingPkiOptions, type InClusterPkiOptions, Pki } from './pki.ts';
+export { type ExistingPkiOptions, type InClusterPkiOptions, type NameConstraints, Pki } from './pki.ts';
 export type { ContainerImage, ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
 export { StepCa, type StepCaProps } from './step-ca.ts';
 export { ValidationPolicy, type ValidationPolicyProps } from './validation-policy.ts';

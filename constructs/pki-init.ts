@@ -57,6 +57,8 @@ export interface PkiInitProps extends SchedulingProps {
   readonly guard: boolean;
   /** Whether the platform says who the pods run as. */
   readonly userFromPlatform: boolean;
+  /** Names that the intermediate may sign; empty: any. Absent: as it has them. */
+  readonly permitted?: readonly string[] | undefined;
 }
 
 /**
@@ -68,13 +70,14 @@ export class PkiInit extends Construct {
   /** Makes Job, CronJob and their rights. */
   constructor(scope: Construct, id: string, props: PkiInitProps) {
     super(scope, id);
-    const { namespace, upkeep, guard } = props;
+    const { namespace, upkeep, guard, permitted } = props;
+    const permit = permitted === undefined ? [] : ['--permit', permitted.join(',') || 'any'];
     addRights(this, NAME, namespace, INIT_RIGHTS);
     if (upkeep) addRights(new Construct(this, 'UpkeepRights'), UPKEEP, namespace, UPKEEP_RIGHTS);
     if (guard) new PkiLimits(this, 'Limits', { namespace, init: NAME, upkeep: UPKEEP });
     new NamedJob(this, 'Resource', {
       metadata: { ...metadata(NAME, namespace), annotations: ARGO_HOOK },
-      spec: jobSpec(props, NAME, ['create', '--namespace', namespace, '--ca-name', props.caName]),
+      spec: jobSpec(props, NAME, ['create', '--namespace', namespace, '--ca-name', props.caName, ...permit]),
     });
     if (!upkeep) return;
     new k8s.KubeCronJob(this, 'Upkeep', {
@@ -87,7 +90,7 @@ export class PkiInit extends Construct {
         failedJobsHistoryLimit: 2,
         jobTemplate: {
           spec: {
-            ...jobSpec(props, UPKEEP, ['upkeep', '--namespace', namespace]),
+            ...jobSpec(props, UPKEEP, ['upkeep', '--namespace', namespace, ...permit]),
             activeDeadlineSeconds: ACTIVE_DEADLINE_SECONDS,
           },
         },

@@ -3,19 +3,35 @@
  * @module
  */
 import { PkiObject } from '../runtime/contract.ts';
+import { patternProblem } from '../runtime/policy/patterns.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
-import { checkFlag, checkObjectName, checkString, shown } from './validation.ts';
+import { checkFlag, checkList, checkObject, checkObjectName, checkString, shown } from './validation.ts';
 
 /** Options of {@link Pki.inCluster}. */
 export interface InClusterPkiOptions {
   /** First words of the certificates' names: "… Root CA" and "… Intermediate CA". @default 'Autocert' */
   readonly name?: string;
   /**
+   * Name constraints of the intermediate (RFC 5280, §4.2.1.10): with `true` whoever verifies a certificate refuses every
+   * name but those below `svc`, the cluster's domain, and the hosts of CA and Autocert, even where the CA's key was stolen;
+   * `permitted` adds DNS domains (with all below them, and URIs with such hosts), IP addresses and CIDR blocks. The
+   * provisioner `admin` is bound by them, too, and `<service>.<namespace>` cannot be had. A change has the intermediate
+   * replaced, where the root's key is in the cluster. `false`: any name, from the next intermediate on.
+   * @default - as the intermediate has them; a new one has none
+   */
+  readonly nameConstraints?: boolean | NameConstraints;
+  /**
    * Whether a CronJob makes again what was lost and renews the intermediate each year. Its account reads the keys of root
    * and intermediate; `false`: none does, and people run `autocert pki init` instead, or `autocert pki intermediate
    * --root-key` where the root's key is kept elsewhere. @default true
    */
   readonly upkeep?: boolean;
+}
+
+/** What an intermediate may sign besides the names of the cluster. */
+export interface NameConstraints {
+  /** DNS domains, IP addresses and CIDR blocks. */
+  readonly permitted: readonly string[];
 }
 
 /** Options of {@link Pki.existing}. All Secrets are in the CA's namespace and yours to make. */
@@ -39,6 +55,18 @@ const checkCaName = checkString(
   /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$/u,
 );
 
+function checkConstraints(prop: string, value: unknown): readonly string[] | 'any' | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'boolean') return value ? [] : 'any';
+  const { permitted } = checkObject(prop, value) as Partial<NameConstraints>;
+  return checkList(`${prop}.permitted`, permitted, checkPermitted);
+}
+
+const checkPermitted = checkString(
+  'it takes a DNS domain such as "example.com", an IP address or a CIDR block such as "10.1.0.0/16"',
+  (name) => !/[*:]\/\/|[*]/.test(name) && patternProblem(name) === undefined,
+);
+
 /** The CA's keys and certificates: made in the cluster, or brought along. */
 export class Pki {
   /**
@@ -46,8 +74,12 @@ export class Pki {
    * No key leaves the cluster, and none is in the manifests.
    */
   static inCluster(options: InClusterPkiOptions = {}): Pki {
-    const upkeep = checkFlag('upkeep', options.upkeep ?? true);
-    return new Pki({ caName: checkCaName('name', options.name ?? 'Autocert'), upkeep });
+    const { name = 'Autocert', nameConstraints, upkeep = true } = options;
+    return new Pki({
+      caName: checkCaName('name', name),
+      permitted: checkConstraints('nameConstraints', nameConstraints),
+      upkeep: checkFlag('upkeep', upkeep),
+    });
   }
 
   /** The CA is subordinate to a PKI that exists: its root is a synth input, its keys are in Secrets of yours. */
@@ -65,6 +97,8 @@ export class Pki {
 
   /** First words of the certificates that are made in the cluster. Absent: the PKI exists. */
   readonly caName?: string;
+  /** Names that the intermediate may sign besides those of the cluster; `any`: all. Absent: as they are. */
+  readonly permitted?: readonly string[] | 'any';
   /** Whether a CronJob keeps the PKI that was made in the cluster. */
   readonly upkeep: boolean;
   /** Root certificates, PEM. Absent: they are not known at synth. */
@@ -87,10 +121,16 @@ export class Pki {
     return [...rootKey, intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret];
   }
 
-  private constructor(from: { caName?: string; upkeep?: boolean; options?: ExistingPkiOptions }) {
+  private constructor(from: {
+    caName?: string;
+    permitted?: readonly string[] | 'any' | undefined;
+    upkeep?: boolean;
+    options?: ExistingPkiOptions;
+  }) {
     const { options } = from;
     const secret = (prop: string, name: string | undefined, usual: string) => checkObjectName(prop, name ?? usual);
     if (from.caName !== undefined) this.caName = from.caName;
+    if (from.permitted !== undefined) this.permitted = from.permitted;
     this.upkeep = from.upkeep ?? false;
     if (options !== undefined) {
       this.rootCertificate = options.rootCertificate;

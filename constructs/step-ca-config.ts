@@ -85,6 +85,7 @@ export function supervisorConfig({ shared }: CaDatabase, replicas: number): Supe
     inputs: {
       template: `${template}/${CaConfigFile.template}`,
       provisioners: `${provisioners}/${PkiFile.provisioners}`,
+      names: `${template}/${CaConfigFile.names}`,
       certificates,
       secrets,
       ...(shared && { dataSource: `${dataSource}/${DATA_SOURCE_FILE}` }),

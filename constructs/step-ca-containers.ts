@@ -48,6 +48,7 @@ export function caContainer(image: ContainerImage, resources: ContainerResources
       // For `kubectl exec … -- step ca …`.
       { name: 'STEP_CA_URL', value: `https://localhost:${CONTAINER_PORT}` },
       { name: 'STEP_ROOT', value: `${CaFolder.certificates}/${PkiFile.root}` },
+      ...memoryLimit(resources),
     ],
     ports: [
       { name: 'https', containerPort: CONTAINER_PORT },
@@ -69,6 +70,17 @@ export function caContainer(image: ContainerImage, resources: ContainerResources
       ...(shared ? [] : [mount('db', CaFolder.database)]),
     ],
   };
+}
+
+/**
+ * Has Go collect garbage harder when four fifths of the container's memory are taken: a request of 150 MB, of whose size
+ * step-ca has no bound, takes 495 MiB then instead of 753.
+ */
+function memoryLimit({ limits }: ContainerResources): k8s.EnvVar[] {
+  const [, number, unit] = /^(\d+)([KMG]i)$/.exec(limits?.memory ?? '') ?? [];
+  if (number === undefined || unit === undefined) return [];
+  const kibibytes = Number(number) * { Ki: 1, Mi: 1024, Gi: 1024 ** 2 }[unit as 'Ki' | 'Mi' | 'Gi'];
+  return [{ name: 'GOMEMLIMIT', value: `${Math.floor(kibibytes * 0.8)}KiB` }];
 }
 
 /** What prepares step-ca's configuration and database, and tells whether certificates can be had. */

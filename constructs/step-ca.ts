@@ -3,13 +3,15 @@
  * @module
  */
 import type { Duration } from 'cdk8s';
-import { Size } from 'cdk8s';
+import { Lazy, Size } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { CaConfigFile, CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { checkAllowedName } from './allowed-name.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { CaDatabase, mebibytesOf } from './ca-database.ts';
-import { type IStepCa, refuseSecondCa } from './i-step-ca.ts';
+import { caNameRules, unpermitted } from './ca-names.ts';
+import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { ImportedStepCa, type StepCaFromUrlProps } from './imported-step-ca.ts';
 import { checkLifetimes, goLifetimes, type LifetimeProps } from './lifetimes.ts';
 import { metadata } from './objects.ts';
@@ -41,7 +43,9 @@ import {
   checkName,
   checkReplicas,
   refuse,
+  shown,
 } from './validation.ts';
+import { servingNames } from './webhook-server.ts';
 
 const checkPki = checkInstance('it takes Pki.inCluster(…) or Pki.existing(…)', Pki);
 const checkDatabase = checkInstance(
@@ -81,6 +85,12 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
   readonly dnsNames?: readonly string[];
   /** DNS domain of the cluster. @default 'cluster.local' */
   readonly clusterDomain?: string;
+  /**
+   * Names that step-ca signs for the provisioner `autocert` besides those of the cluster and of all `allowedNames`, as
+   * patterns of the same kind: for whoever else uses it. Any other it refuses, whoever has the provisioner's password.
+   * `'any'`: it signs every name. @default [] - and every name where no AutocertWebhook is given this CA
+   */
+  readonly autocertNames?: readonly string[] | 'any';
   /** Root certificates of other PKIs, PEM, that pods trust besides the CA's own. @default - none */
   readonly federatedRoots?: readonly string[];
   /** Image of step-ca. @default 'smallstep/step-ca:0.30.2' */
@@ -126,6 +136,8 @@ export class StepCa extends Construct implements IStepCa {
   readonly #autocertImage: ContainerImage;
   readonly #guard: boolean;
   readonly #userFromPlatform: boolean;
+  readonly #autocertNames: readonly string[] | 'any';
+  #signed: SignedNames | undefined;
 
   /** Makes the CA's objects; none of them is named after `id`. */
   constructor(scope: Construct, id: string, props: StepCaProps = {}) {
@@ -147,14 +159,16 @@ export class StepCa extends Construct implements IStepCa {
     this.minDuration = lifetimes.minDuration;
     this.maxDuration = lifetimes.maxDuration;
 
+    this.#autocertNames = this.#checkNames('autocertNames', props.autocertNames ?? []);
+
+    this.node.addValidation({ validate: () => this.#constraintFaults() });
     refuseSecondCa(this);
     this.#addNamespace();
     this.#addPki();
     const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
       ...goLifetimes(lifetimes),
-      // The last two for the pod itself: anybody may have such a name, for what runs beside him.
-      dnsNames: [...new Set([...this.hosts, 'localhost', '127.0.0.1'])],
+      dnsNames: this.#dnsNames,
       federatedRoots,
       database: this.#database,
     });
@@ -162,7 +176,11 @@ export class StepCa extends Construct implements IStepCa {
     const supervisor = supervisorConfig(this.#database, replicas);
     new k8s.KubeConfigMap(this, 'Config', {
       metadata: metadata(CaConfigFile.configMap, this.namespace),
-      data: { [CaConfigFile.template]: json(config), [CaConfigFile.supervisor]: json(supervisor) },
+      data: {
+        [CaConfigFile.template]: json(config),
+        [CaConfigFile.names]: Lazy.any({ produce: () => json(this.#nameRules()) }),
+        [CaConfigFile.supervisor]: json(supervisor),
+      },
     });
     this.#addVolume();
     this.#addStatefulSet(replicas, supervisor, federatedRoots);
@@ -175,6 +193,52 @@ export class StepCa extends Construct implements IStepCa {
     });
   }
 
+  #checkNames(prop: string, value: unknown): readonly string[] | 'any' {
+    const { namespace, clusterDomain, hosts } = this;
+    const check = checkAllowedName({ namespace, clusterDomain, reservedNames: hosts });
+    return value === 'any' ? value : checkList(prop, value, check);
+  }
+
+  /** Says which names the provisioner `autocert` has to sign; it refuses all others. `AutocertWebhook` calls this. */
+  limitNames(names: SignedNames): void {
+    this.#signed = names;
+  }
+
+  /** The last two for the pod itself: anybody may have such a name, for what runs beside him. */
+  get #dnsNames(): readonly string[] {
+    return [...new Set([...this.hosts, 'localhost', '127.0.0.1'])];
+  }
+
+  /** `null`: any name. */
+  #nameRules() {
+    const [more, signed] = [this.#autocertNames, this.#signed];
+    if (more === 'any' || signed === undefined) return null;
+    const [policy, permitted] = [signed.policy(), this.#permitted];
+    return caNameRules({ ...signed, policy, more, permitted });
+  }
+
+  /** Names that the intermediate may sign; `undefined`: any. */
+  get #permitted(): readonly string[] | undefined {
+    const { permitted } = this.#pki;
+    if (permitted === undefined || permitted === 'any') return undefined;
+    const domains = ['svc', this.clusterDomain];
+    const hosts = [...this.#dnsNames, ...servingNames(this)].filter(
+      (host) => !domains.some((one) => host.endsWith(`.${one}`)),
+    );
+    return [...new Set([...domains, ...hosts, ...permitted])];
+  }
+
+  /** At synth, when all namespaces are known. */
+  #constraintFaults(): string[] {
+    const [permitted, signed] = [this.#permitted, this.#signed];
+    if (permitted === undefined || signed === undefined) return [];
+    return unpermitted(signed.policy(), permitted).map(
+      ([namespace, pattern]) =>
+        `allowedNames of namespace "${namespace}": got ${shown(pattern)}, but the intermediate's name constraints permit ` +
+        `none of it: add its domain or block to Pki.inCluster({ nameConstraints: { permitted: […] } })`,
+    );
+  }
+
   #addNamespace(): void {
     const { namespace } = this;
     const ownsNamespace = checkFlag('createNamespace', this.#props.createNamespace ?? true);
@@ -184,7 +248,7 @@ export class StepCa extends Construct implements IStepCa {
   }
 
   #addPki(): void {
-    const { caName, rootCertificate, intermediateCertificate } = this.#pki;
+    const { caName, rootCertificate, intermediateCertificate, permitted } = this.#pki;
     if (rootCertificate !== undefined && intermediateCertificate !== undefined) {
       new k8s.KubeConfigMap(this, 'Certificates', {
         metadata: metadata(this.rootConfigMap, this.namespace),
@@ -198,6 +262,7 @@ export class StepCa extends Construct implements IStepCa {
     new PkiInit(this, 'Init', {
       ...scheduling(this.#props),
       ...{ image, namespace, caName, upkeep, guard: this.#guard, userFromPlatform: this.#userFromPlatform },
+      permitted: permitted === 'any' ? [] : this.#permitted,
     });
   }
 

@@ -77,17 +77,18 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
   addInjectionWebhook(scope, { name: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
 }
 
-/** Names at which Autocert is reached; they are reserved. */
-export function servingNames({ namespace, clusterDomain }: IStepCa): readonly string[] {
+/** Names at which Autocert is reached, of the webhook's own certificate; the first is its common name. They are reserved. */
+export function servingNames({ namespace, clusterDomain }: IStepCa): readonly [string, ...string[]] {
   const host = `${NAME}.${namespace}`;
   return [`${host}.svc`, `${host}.svc.${clusterDomain}`, host];
 }
 
 function webhookConfig({ ca, image, userFromPlatform, settings }: WebhookServerInput) {
+  const names = servingNames(ca);
   return {
     ...caConfig(ca),
-    autocertUrl: `https://${NAME}.${ca.namespace}.svc:${CERTIFICATE_PORT}`,
-    servingNames: servingNames(ca),
+    autocertUrl: `https://${names[0]}:${CERTIFICATE_PORT}`,
+    servingNames: names,
     agent: { ...image, resources: settings.agentResources, ...(userFromPlatform && { userFromPlatform }) },
     delivery: settings.delivery,
     sidecar: settings.sidecar,

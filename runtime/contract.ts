@@ -384,7 +384,40 @@ export const CaConfigFile = {
   template: 'ca.json',
   /** A {@link SupervisorConfig}. */
   supervisor: 'supervisor.json',
+  /** {@link CaNameRules}; `null`: the provisioner `autocert` signs any name. */
+  names: 'names.json',
 } as const;
+
+/**
+ * Which names step-ca signs for the provisioner `autocert`: what holds when whoever has its password is an attacker. The
+ * regular expressions are in RE2's syntax and match whole names in the one spelling that `runtime/policy/names.ts` allows.
+ */
+export interface CaNameRules {
+  /** DNS names that are signed whatever the others say: Autocert's own. */
+  readonly own: readonly string[];
+  /** DNS names that are never signed else. */
+  readonly neverDns: readonly string[];
+  /**
+   * DNS names that are signed, as patterns of `allowedNames` whose only wildcard is in front: each between two spaces, since
+   * step-ca reads a regular expression anew for each request, and looks thousands of patterns through in no time.
+   */
+  readonly patterns: string;
+  /** DNS names that are signed besides. */
+  readonly dns: readonly string[];
+  /** DNS names that are signed unless one of `notClusterDns` matches. */
+  readonly clusterDns: readonly string[];
+  readonly notClusterDns: readonly string[];
+  /** As `clusterDns`, unless one of `notShortDns` matches, or the last label is in `topLevel`, each between two spaces. */
+  readonly shortDns: readonly string[];
+  readonly notShortDns: readonly string[];
+  readonly topLevel: string;
+  /** Addresses that are never signed, and those that are: as hexadecimal digits, 8 (IPv4) or 32 (IPv6) of them. */
+  readonly neverIp: readonly string[];
+  readonly ip: readonly string[];
+  /** URIs that are never signed, and those that are. */
+  readonly neverUri: readonly string[];
+  readonly uri: readonly string[];
+}
 
 /** Where the CA's container keeps its files (`STEPPATH`), as the tutorial's commands expect it. */
 export const STEP_PATH = '/home/step/.step';
@@ -400,6 +433,8 @@ export interface SupervisorConfig {
     readonly template: string;
     /** List of provisioners, JSON. */
     readonly provisioners: string;
+    /** {@link CaNameRules} or `null`, JSON. Absent, or `null`: the provisioner `autocert` signs any name. */
+    readonly names?: string;
     /** Folder with the files of {@link PkiObject.certificates}, and the federated roots. */
     readonly certificates: string;
     /** Folder with the files of {@link PkiObject.intermediateKey} and {@link PkiObject.caPassword}. */

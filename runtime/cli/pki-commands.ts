@@ -3,19 +3,19 @@
  * @module
  */
 import type { Command } from 'commander';
-import { inNamespace, withRootKey } from './pki-options.ts';
+import { inNamespace, withPermit, withRootKey } from './pki-options.ts';
 import { addSecretCommands } from './pki-secrets.ts';
 
 /** Adds `pki` with what there is below it. */
 export function addPki(program: Command): void {
   const pki = program.command('pki').description("the CA's keys and certificates in a cluster: made, kept, replaced");
-  named(inNamespace(pki.command('create')))
+  withPermit(named(inNamespace(pki.command('create'))))
     .description('make the PKI where there is none: what the Job runs, which may read no key')
     .action(async (options) => (await import('./pki.ts')).createInCluster(options));
-  inNamespace(pki.command('upkeep'))
+  withPermit(inNamespace(pki.command('upkeep')))
     .description('make again what was lost of the PKI, and renew the intermediate: what the CronJob runs')
     .action(async (options) => (await import('./pki.ts')).upkeepInCluster(options));
-  named(inNamespace(pki.command('init')))
+  withPermit(named(inNamespace(pki.command('init'))))
     .description('both: make what is missing of the PKI, and renew the intermediate')
     .action(async (options) => (await import('./pki.ts')).initInCluster(options));
   inNamespace(pki.command('status'))
@@ -23,8 +23,10 @@ export function addPki(program: Command): void {
     .option('--json', 'a JSON object, for programs', false)
     .option('--check', 'exit with 1 when somebody has to do something', false)
     .action(async (options) => (await import('./pki.ts')).status(options));
-  withRootKey(inNamespace(pki.command('intermediate')))
-    .description('replace the intermediate, with a new key, when less than half of its life is left')
+  withPermit(withRootKey(inNamespace(pki.command('intermediate'))))
+    .description(
+      'replace the intermediate, with a new key, when less than half of its life is left, or its constraints are to change',
+    )
     .option('--force', 'replace it also when more is left', false)
     .action(async (options) => (await import('./pki.ts')).intermediate(options));
   addRotation(pki);

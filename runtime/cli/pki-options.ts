@@ -12,3 +12,10 @@ export const withRootKey = (command: Command) =>
   command
     .option('--root-key <file>', 'key of the root, PEM; absent: the key in the cluster')
     .option('--root-key-password-file <file>', "its password; absent: that of the CA's keys in the cluster");
+
+/** `--permit`. */
+export const withPermit = (command: Command) =>
+  command.option(
+    '--permit <names>',
+    'names that the intermediate may sign, by commas: DNS domains with all below them, IP addresses, CIDR blocks; "any": no constraints; absent: as they are',
+  );

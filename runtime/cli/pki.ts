@@ -9,7 +9,8 @@ import { jsonLog } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { ClusterObjects } from '../pki/cluster-objects.ts';
-import { createPkiIn, initPki, keepPki } from '../pki/init-in-cluster.ts';
+import { createPkiIn, type InitOptions, initPki, keepPki } from '../pki/init-in-cluster.ts';
+import type { PermittedNames } from '../pki/intermediate.ts';
 import { renewIntermediate } from '../pki/renew-intermediate.ts';
 import { retire } from '../pki/retire.ts';
 import type { RootKeyFile } from '../pki/root-key.ts';
@@ -53,21 +54,27 @@ interface RootKeyFlags {
   readonly rootKeyPasswordFile?: string;
 }
 
+/** The flag that says which names an intermediate may sign. */
+interface PermitFlag {
+  /** Separated by commas. */
+  readonly permit?: string;
+}
+
 const log = () => jsonLog({ name: 'pki' });
 
 /** Makes the PKI where there is none. */
-export async function createInCluster({ namespace, caName }: NamespaceFlag & CaNameFlag): Promise<void> {
-  await inCluster(namespace, Needed.creating, (api) => createPkiIn(api, { namespace, caName, log: log() }));
+export async function createInCluster(flags: NamespaceFlag & CaNameFlag & PermitFlag): Promise<void> {
+  await inCluster(flags.namespace, Needed.creating, (api) => createPkiIn(api, initOptions(flags)));
 }
 
 /** Makes again what was lost, and renews what is due. */
-export async function upkeepInCluster({ namespace }: NamespaceFlag): Promise<void> {
-  await inCluster(namespace, Needed.writing, (api) => keepPki(api, { namespace, log: log() }));
+export async function upkeepInCluster(flags: NamespaceFlag & PermitFlag): Promise<void> {
+  await inCluster(flags.namespace, Needed.writing, (api) => keepPki(api, initOptions(flags)));
 }
 
 /** Both. */
-export async function initInCluster({ namespace, caName }: NamespaceFlag & CaNameFlag): Promise<void> {
-  await inCluster(namespace, Needed.writing, (api) => initPki(api, { namespace, caName, log: log() }));
+export async function initInCluster(flags: NamespaceFlag & CaNameFlag & PermitFlag): Promise<void> {
+  await inCluster(flags.namespace, Needed.writing, (api) => initPki(api, initOptions(flags)));
 }
 
 /**
@@ -86,8 +93,10 @@ export async function status(
 }
 
 /** Replaces the intermediate. */
-export async function intermediate(flags: NamespaceFlag & RootKeyFlags & { readonly force: boolean }): Promise<void> {
-  const options = { ...rootKeyOf(flags), force: flags.force, now: new Date() };
+export async function intermediate(
+  flags: NamespaceFlag & RootKeyFlags & PermitFlag & { readonly force: boolean },
+): Promise<void> {
+  const options = { ...rootKeyOf(flags), ...permittedOf(flags), force: flags.force, now: new Date() };
   process.stdout.write(
     await inCluster(flags.namespace, Needed.writing, (_, objects) => renewIntermediate(objects, options)),
   );
@@ -120,6 +129,16 @@ function inCluster<T>(
     const api = KubernetesApi.load();
     return run(api, new ClusterObjects(api, namespace));
   });
+}
+
+function initOptions(flags: NamespaceFlag & Partial<CaNameFlag> & PermitFlag): InitOptions {
+  const { namespace, caName } = flags;
+  return { namespace, ...(caName !== undefined && { caName }), ...permittedOf(flags), log: log() };
+}
+
+function permittedOf({ permit }: PermitFlag): { readonly permitted?: PermittedNames } {
+  if (permit === undefined) return {};
+  return { permitted: permit === 'any' ? permit : permit.split(',').map((name) => name.trim()) };
 }
 
 function rootKeyOf({ rootKey: file, rootKeyPasswordFile }: RootKeyFlags): { readonly rootKey?: RootKeyFile } {

@@ -87,14 +87,22 @@ export function createCross(next: string, old: SigningCertificate): Promise<stri
   });
 }
 
-/** The intermediate certificate, which signs leaves only; valid for two years, and never longer than `root`. */
-export function createIntermediate({ name, key, now }: AuthorityIdentity, root: SigningCertificate): Promise<string> {
+/**
+ * The intermediate certificate, which signs leaves only; valid for two years, and never longer than `root`.
+ * @param nameConstraints value of the extension; absent: it may sign any name
+ */
+export function createIntermediate(
+  { name, key, now }: AuthorityIdentity,
+  root: SigningCertificate,
+  nameConstraints?: Uint8Array,
+): Promise<string> {
   return createAuthority({
     organization: name,
     commonName: `${name} Intermediate CA`,
     pathLength: 0,
     key,
     issuer: root,
+    nameConstraints,
     ...intermediateValidity(root.certificatePem, now),
   });
 }

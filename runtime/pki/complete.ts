@@ -13,7 +13,7 @@ import { createPassword } from './authorities.ts';
 import { checkProvisioners } from './check-provisioners.ts';
 import type { ClusterObjects, Files, PkiObjectKey, Stored, Written } from './cluster-objects.ts';
 import { bundle, interpret, openWithAny, readObjects, type StoredObjects, signerOf, unfit } from './cluster-pki.ts';
-import { newIntermediate, publish } from './intermediate.ts';
+import { newIntermediate, type PermittedNames, publish, wantedConstraints } from './intermediate.ts';
 import { lost, refuseNothing, refuseWithout } from './lost-pki.ts';
 import { passwordsToTry } from './next-password.ts';
 import { createProvisioners, provisionerFiles } from './pki.ts';
@@ -36,17 +36,18 @@ interface Run {
 
 /**
  * See the module.
+ * @param permitted names that a new intermediate may sign; absent: as the one before
  * @throws AutocertError `INVALID_CONFIG` naming what to restore; `WRONG_PASSWORD`; with status 409 when somebody else
  * changed an object meanwhile
  */
-export async function completePki(objects: ClusterObjects, now: Date): Promise<Completed> {
+export async function completePki(objects: ClusterObjects, now: Date, permitted?: PermittedNames): Promise<Completed> {
   const stored = await readObjects(objects);
   const run: Run = { objects, stored, outcomes: new Map() };
   refuseNothing(objects, stored);
   refuseWithout(objects, stored, 'caPassword', ['rootKey', 'nextRoot', 'intermediateKey', 'provisioners']);
   refuseWithout(objects, stored, 'autocertPassword', ['provisioners']);
   const passwords = caPasswordsOf(objects, stored);
-  const intermediate = await completeIntermediate(run, passwords, now);
+  const intermediate = await completeIntermediate(run, passwords, now, permitted);
   await completeRootKey(run, passwords);
   noted(run, 'certificates', await publish(objects, stored.get('certificates'), intermediate));
   const known = passwordsToTry(stored.get('autocertPassword')?.files ?? (await putPassword(run)));
@@ -64,7 +65,12 @@ export async function completePki(objects: ClusterObjects, now: Date): Promise<C
 }
 
 /** The files of Secret `ca-intermediate-key`, whole. */
-async function completeIntermediate(run: Run, passwords: PasswordsToTry, now: Date): Promise<Files> {
+async function completeIntermediate(
+  run: Run,
+  passwords: PasswordsToTry,
+  now: Date,
+  permitted: PermittedNames | undefined,
+): Promise<Files> {
   const { objects, stored } = run;
   const pki = interpret(objects, stored);
   const seen = stored.get('intermediateKey');
@@ -85,7 +91,8 @@ async function completeIntermediate(run: Run, passwords: PasswordsToTry, now: Da
   if (!signer) throw lost(objects, stored, pki === undefined ? 'root' : 'key');
   const roots = pki?.roots ?? [signer.certificatePem];
   const others = pki?.chain.slice(1) ?? [];
-  const files = await newIntermediate({ signer, roots, others, password: passwords[0], now });
+  const nameConstraints = wantedConstraints(permitted, pki?.chain[0]);
+  const files = await newIntermediate({ signer, roots, others, nameConstraints, password: passwords[0], now });
   return put(run, 'intermediateKey', files, seen);
 }
 

@@ -13,7 +13,17 @@ import { PkiFile, PkiObject } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { splitPem } from '../x509/certificate.ts';
 import { type ClusterObjects, type Files, OBJECT_ORDER, type PkiObjectKey, type Stored } from './cluster-objects.ts';
+import type { PermittedNames } from './intermediate.ts';
 import { createPki, provisionerFiles } from './pki.ts';
+
+/** What {@link makePki} makes. */
+export interface WantedPki {
+  /** First words of the certificates' names. */
+  readonly name: string;
+  /** Names that the intermediate may sign. Absent: any. */
+  readonly permitted: PermittedNames | undefined;
+  readonly now: Date;
+}
 
 /** What {@link makePki} found and did. */
 export type FirstRun =
@@ -25,10 +35,9 @@ export type FirstRun =
 
 /**
  * See the module.
- * @param name first words of the certificates' names
  * @throws AutocertError with status 404 or 409 when another run was faster: to be tried again
  */
-export async function makePki(objects: ClusterObjects, name: string, now: Date): Promise<FirstRun> {
+export async function makePki(objects: ClusterObjects, wanted: WantedPki): Promise<FirstRun> {
   const found = await objects.find('draft');
   if (splitPem((await objects.find('certificates'))?.files[PkiFile.root] ?? '').length > 0) {
     if (found) await objects.remove('draft', found);
@@ -37,9 +46,9 @@ export async function makePki(objects: ClusterObjects, name: string, now: Date):
   if (found === undefined) {
     const there = await takenNames(objects);
     if (there.length > 0) return { kind: 'incomplete', there };
-    await objects.createNew('draft', await draftOf(name, now));
+    await objects.createNew('draft', await draftOf(wanted));
     // Whoever was faster may have been through with theirs before this one was created.
-    return makePki(objects, name, now);
+    return makePki(objects, wanted);
   }
   return { kind: 'made', created: await createFrom(objects, found) };
 }
@@ -75,8 +84,8 @@ async function createFrom(objects: ClusterObjects, draft: Stored): Promise<reado
   return created;
 }
 
-async function draftOf(name: string, now: Date): Promise<Files> {
-  const pki = await createPki(name, now);
+async function draftOf({ name, permitted, now }: WantedPki): Promise<Files> {
+  const pki = await createPki(name, now, permitted);
   return {
     [PkiFile.root]: pki.rootPem,
     [PkiFile.rootKey]: pki.rootKeyPem.reveal(),

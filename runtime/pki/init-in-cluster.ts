@@ -12,13 +12,16 @@ import { ClusterObjects, type ClusterPort, type PkiObjectKey } from './cluster-o
 import { loadPki, withoutRaces } from './cluster-pki.ts';
 import { type Completed, completePki } from './complete.ts';
 import { makePki, refuseIncomplete } from './first-run.ts';
-import { renewIfDue } from './renew-intermediate.ts';
+import type { PermittedNames } from './intermediate.ts';
+import { isOtherwiseConstrained, renewIfDue } from './renew-intermediate.ts';
 
 /** Options of all of them. */
 export interface InitOptions {
   readonly namespace: string;
   /** First words of the certificates' names, in a namespace without a PKI. @default 'Autocert' */
   readonly caName?: string;
+  /** Names that the intermediate may sign. Absent: it stays as it is. */
+  readonly permitted?: PermittedNames;
   readonly log: Log;
   /** @default - the clock's time */
   readonly now?: Date;
@@ -41,8 +44,12 @@ export interface InitReport extends Completed {
 export async function createPkiIn(api: ClusterPort, options: InitOptions): Promise<void> {
   const objects = new ClusterObjects(api, options.namespace);
   await makeIfNone(objects, options, (there) => refuseIncomplete(objects, there));
-  const certificates = await objects.find('certificates');
-  tellOfRoots(options, splitPem(certificates?.files[PkiFile.root] ?? ''));
+  const files = (await objects.find('certificates'))?.files ?? {};
+  tellOfRoots(options, splitPem(files[PkiFile.root] ?? ''));
+  warnOfConstraints(options, splitPem(files[PkiFile.intermediate] ?? ''), {
+    remedy: 'the CronJob autocert-pki replaces it tonight, or this command at once',
+    command: 'autocert pki intermediate --permit NAMES',
+  });
 }
 
 /**
@@ -51,18 +58,22 @@ export async function createPkiIn(api: ClusterPort, options: InitOptions): Promi
  * @throws what {@link completePki} throws
  */
 export async function keepPki(api: ClusterPort, options: InitOptions): Promise<InitReport> {
-  const { namespace, log, now = new Date() } = options;
+  const { namespace, log, permitted, now = new Date() } = options;
   const objects = new ClusterObjects(api, namespace);
-  const completed = await withoutRaces(() => completePki(objects, now));
+  const completed = await withoutRaces(() => completePki(objects, now, permitted));
   for (const name of completed.created) log.info({ object: name, namespace }, 'created');
   for (const name of completed.updated) log.info({ object: name, namespace }, 'brought up to date');
   for (const name of completed.kept) log.info({ object: name, namespace }, 'exists: kept');
-  const renewed = await withoutRaces(() => renewIfDue(objects, now));
+  const renewed = await withoutRaces(() => renewIfDue(objects, now, permitted));
   if (renewed)
     log.info({ object: objects.nameOf('intermediateKey'), namespace }, 'intermediate renewed, with a new key');
   const pki = await loadPki(objects);
   const fingerprints = tellOfRoots(options, pki.roots);
   const advice = adviceOn(pki, now);
+  warnOfConstraints(options, pki.chain, {
+    remedy: "it takes the root's key to replace it",
+    command: 'autocert pki intermediate --root-key FILE --permit NAMES',
+  });
   for (const { text, command, by } of advice) log.warn({ command, by, namespace }, text);
   return { ...completed, fingerprints, renewed, advice };
 }
@@ -84,10 +95,10 @@ export async function initPki(api: ClusterPort, options: InitOptions): Promise<I
 /** Names of the objects that it created. */
 async function makeIfNone(
   objects: ClusterObjects,
-  { namespace, log, caName = 'Autocert', now = new Date() }: InitOptions,
+  { namespace, log, caName = 'Autocert', permitted, now = new Date() }: InitOptions,
   onIncomplete: (there: readonly PkiObjectKey[]) => readonly string[],
 ): Promise<readonly string[]> {
-  const run = await withoutRaces(() => makePki(objects, caName, now));
+  const run = await withoutRaces(() => makePki(objects, { name: caName, permitted, now }));
   if (run.kind === 'incomplete') return onIncomplete(run.there);
   if (run.kind === 'there') return [];
   const created = run.created.map((key) => objects.nameOf(key));
@@ -100,6 +111,15 @@ function tellOfRoots({ log }: InitOptions, roots: readonly string[]): readonly s
   const fingerprints = roots.map(fingerprintOf);
   log.info({ fingerprints }, 'fingerprint of the root certificate');
   return fingerprints;
+}
+
+function warnOfConstraints(
+  { namespace, log, permitted }: InitOptions,
+  [intermediate, ...others]: readonly string[],
+  { remedy, command }: { readonly remedy: string; readonly command: string },
+): void {
+  if (intermediate === undefined || !isOtherwiseConstrained({ chain: [intermediate, ...others] }, permitted)) return;
+  log.warn({ command, namespace }, `the intermediate may sign other names than it is to: ${remedy}`);
 }
 
 function tellOfPasswords(namespace: string, log: Log): void {

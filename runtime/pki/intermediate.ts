@@ -5,11 +5,27 @@
 import { PkiFile } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
+import { encodeNameConstraints } from '../x509/name-constraints.ts';
 import { createKey, encryptKey } from '../x509/private-key.ts';
-import { authorityNameOf, type SigningCertificate } from '../x509/signing.ts';
+import { authorityNameOf, nameConstraintsOf, type SigningCertificate } from '../x509/signing.ts';
 import { createIntermediate, MAX_NAME } from './authorities.ts';
 import type { ClusterObjects, Files, Stored, Written } from './cluster-objects.ts';
 import { bundle, type ClusterPki, type ObjectNames, type StoredObjects } from './cluster-pki.ts';
+
+/** DNS domains, IP addresses and CIDR blocks that an intermediate may sign, or `any`: it has no name constraints. */
+export type PermittedNames = readonly string[] | 'any';
+
+/**
+ * The name constraints that an intermediate is to have: as asked, else as the one before.
+ * @throws AutocertError `INVALID_INPUT` for what is no name
+ */
+export function wantedConstraints(
+  permitted: PermittedNames | undefined,
+  before: string | undefined,
+): Uint8Array | undefined {
+  if (permitted === undefined) return before === undefined ? undefined : nameConstraintsOf(before);
+  return permitted === 'any' ? undefined : encodeNameConstraints(permitted);
+}
 
 /** What a new intermediate is made from. */
 export interface IntermediateOptions {
@@ -20,6 +36,8 @@ export interface IntermediateOptions {
   readonly others: readonly string[];
   /** First words of its name. @default - the root's organization */
   readonly name?: string;
+  /** Names that it may sign; `undefined`: any. */
+  readonly nameConstraints: Uint8Array | undefined;
   /** Of its key. */
   readonly password: Secret;
   readonly now: Date;
@@ -30,7 +48,8 @@ export async function newIntermediate(options: IntermediateOptions): Promise<Fil
   const { signer, roots, others, password, now } = options;
   const key = await createKey();
   const name = options.name ?? authorityNameOf(signer.certificatePem).organization;
-  const intermediate = await createIntermediate({ name: (name || 'Autocert').slice(0, MAX_NAME), key, now }, signer);
+  const identity = { name: (name || 'Autocert').slice(0, MAX_NAME), key, now };
+  const intermediate = await createIntermediate(identity, signer, options.nameConstraints);
   return {
     [PkiFile.intermediateKey]: encryptKey(key, password).reveal(),
     [PkiFile.intermediate]: bundle([intermediate, ...others]),

@@ -9,6 +9,7 @@ import { fingerprintOf } from '../x509/certificate.ts';
 import { createKey, encryptKey } from '../x509/private-key.ts';
 import { createIntermediate, createPassword, createRoot } from './authorities.ts';
 import type { Files } from './cluster-objects.ts';
+import { type PermittedNames, wantedConstraints } from './intermediate.ts';
 
 /** What {@link createPki} makes. Private keys are encrypted with {@link Pki.caPassword}. */
 export interface Pki {
@@ -25,8 +26,13 @@ export interface Pki {
   readonly fingerprint: string;
 }
 
-/** Makes a PKI called `name`. */
-export async function createPki(name: string, now: Date = new Date()): Promise<Pki> {
+/**
+ * Makes a PKI called `name`.
+ * @param permitted names that the intermediate may sign
+ * @throws AutocertError `INVALID_INPUT` for what is no name
+ */
+export async function createPki(name: string, now: Date = new Date(), permitted: PermittedNames = 'any'): Promise<Pki> {
+  const nameConstraints = wantedConstraints(permitted, undefined);
   const [caPassword, autocertPassword] = [createPassword(), createPassword()];
   const [rootKey, intermediateKey] = await Promise.all([createKey(), createKey()]);
   const rootPem = await createRoot({ name, key: rootKey, now });
@@ -34,7 +40,7 @@ export async function createPki(name: string, now: Date = new Date()): Promise<P
   return {
     rootPem,
     rootKeyPem: encryptKey(rootKey, caPassword),
-    intermediatePem: await createIntermediate({ name, key: intermediateKey, now }, root),
+    intermediatePem: await createIntermediate({ name, key: intermediateKey, now }, root, nameConstraints),
     intermediateKeyPem: encryptKey(intermediateKey, caPassword),
     caPassword,
     autocertPassword,

@@ -4,10 +4,11 @@
  */
 import { PkiFile } from '../contract.ts';
 import { validityOf } from '../x509/certificate.ts';
+import { nameConstraintsOf } from '../x509/signing.ts';
 import { renewalDateOf } from './authorities.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { type ClusterPki, loadPki, signerOf, withoutRaces } from './cluster-pki.ts';
-import { newIntermediate, putIntermediate } from './intermediate.ts';
+import { newIntermediate, type PermittedNames, putIntermediate, wantedConstraints } from './intermediate.ts';
 import { caPasswordsOf, type RootKeyFile, requireSigner } from './root-key.ts';
 import { day, title } from './words.ts';
 
@@ -15,6 +16,8 @@ import { day, title } from './words.ts';
 export interface RenewIntermediateOptions {
   /** Absent: the key in the cluster. */
   readonly rootKey?: RootKeyFile;
+  /** Names that it may sign: one that may sign others is due. Absent: as the one before. */
+  readonly permitted?: PermittedNames;
   /** Also when it is not due. */
   readonly force?: boolean;
   readonly now: Date;
@@ -26,15 +29,25 @@ export function isDue({ chain, signingRoot }: ClusterPki, now: Date): boolean {
   return due !== undefined && now >= due;
 }
 
-/** Renews it when it is due and the root's key is in the cluster; whether it did. */
-export async function renewIfDue(objects: ClusterObjects, now: Date): Promise<boolean> {
+/** Whether it may sign other names than it is to. */
+export function isOtherwiseConstrained(
+  { chain }: Pick<ClusterPki, 'chain'>,
+  permitted: PermittedNames | undefined,
+): boolean {
+  const [wanted, found] = [wantedConstraints(permitted, chain[0]), nameConstraintsOf(chain[0])];
+  return Buffer.compare(wanted ?? Buffer.of(), found ?? Buffer.of()) !== 0;
+}
+
+/** Renews it when it is due, or is to sign other names, and the root's key is in the cluster; whether it did. */
+export async function renewIfDue(objects: ClusterObjects, now: Date, permitted?: PermittedNames): Promise<boolean> {
   const pki = await loadPki(objects);
-  if (!isDue(pki, now)) return false;
+  if (!isDue(pki, now) && !isOtherwiseConstrained(pki, permitted)) return false;
   const passwords = caPasswordsOf(objects, pki.stored);
   const signer = signerOf(objects, pki.stored, pki.signingRoot, passwords);
   if (signer === undefined) return false;
   const { roots, chain, stored } = pki;
-  const options = { signer, roots, others: chain.slice(1), password: passwords[0], now };
+  const nameConstraints = wantedConstraints(permitted, chain[0]);
+  const options = { signer, roots, others: chain.slice(1), nameConstraints, password: passwords[0], now };
   await putIntermediate(objects, stored, await newIntermediate(options));
   return true;
 }
@@ -42,16 +55,17 @@ export async function renewIfDue(objects: ClusterObjects, now: Date): Promise<bo
 /** `autocert pki intermediate`; the text for whoever asked. */
 export function renewIntermediate(
   objects: ClusterObjects,
-  { rootKey, force = false, now }: RenewIntermediateOptions,
+  { rootKey, permitted, force = false, now }: RenewIntermediateOptions,
 ): Promise<string> {
   return withoutRaces(async () => {
     const pki = await loadPki(objects);
     const { stored, roots, chain, signingRoot } = pki;
     const isLost = stored.get('intermediateKey')?.files[PkiFile.intermediateKey] === undefined;
-    if (!force && !isLost && !isDue(pki, now)) return notDue(pki);
+    if (!force && !isLost && !isDue(pki, now) && !isOtherwiseConstrained(pki, permitted)) return notDue(pki);
     const signer = requireSigner(objects, pki, signingRoot, rootKey);
     const [password] = caPasswordsOf(objects, stored);
-    const files = await newIntermediate({ signer, roots, others: chain.slice(1), password, now });
+    const nameConstraints = wantedConstraints(permitted, chain[0]);
+    const files = await newIntermediate({ signer, roots, others: chain.slice(1), nameConstraints, password, now });
     await putIntermediate(objects, stored, files);
     const until = validityOf(files[PkiFile.intermediate] ?? '').notAfter;
     return `A new intermediate, with a new key, is in ${objects.nameOf('intermediateKey')}; it is valid until ${day(until)}.

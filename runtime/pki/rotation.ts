@@ -9,7 +9,7 @@ import { PkiFile } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { fingerprintOf, validityOf } from '../x509/certificate.ts';
 import { createKey, encryptKey } from '../x509/private-key.ts';
-import { pathLengthOf } from '../x509/signing.ts';
+import { nameConstraintsOf, pathLengthOf } from '../x509/signing.ts';
 import { CROSS_PATH_LENGTH, createCross, createNextRoot } from './authorities.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { type ClusterPki, interpret, loadPki, readObjects, sameCertificate, withoutRaces } from './cluster-pki.ts';
@@ -65,7 +65,9 @@ export function switchRoot(objects: ClusterObjects, { rootKey, now }: RotationOp
     }
     const signer = requireSigner(objects, pki, nextRoot, rootKey);
     const [password] = caPasswordsOf(objects, stored);
-    await putIntermediate(objects, stored, await newIntermediate({ signer, roots, others: [cross], password, now }));
+    const nameConstraints = nameConstraintsOf(pki.chain[0]);
+    const options = { signer, roots, others: [cross], nameConstraints, password, now };
+    await putIntermediate(objects, stored, await newIntermediate(options));
     return `The CA signs under ${title(nextRoot)} from now on, as soon as it has taken the new intermediate into use.
 Its chains carry the new root's cross certificate, so pods that know the old root only go on as well.
 

@@ -16,9 +16,24 @@ import { nameProblem, quoteName, type SubjectName } from './names.ts';
 /** A label, the first label of a name, which may be `*`, and a segment of a path. */
 export const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 export const FIRST_LABEL = `(\\*|${LABEL})`;
-/** Neither `.` nor `..`. */
 const SEGMENT_CHARACTERS = "A-Za-z0-9_~!$&'()+,;=:@-";
-const SEGMENT = `(\\.{0,2}[${SEGMENT_CHARACTERS}][.${SEGMENT_CHARACTERS}]*|\\.{3}[.${SEGMENT_CHARACTERS}]*)`;
+
+/** What a wildcard stands for, as regular expressions. */
+export interface Wildcards {
+  readonly label: string;
+  readonly firstLabel: string;
+  readonly segment: string;
+}
+
+/** As the RFCs have labels, and segments that are neither `.` nor `..`. */
+const STRICT: Wildcards = {
+  label: LABEL,
+  firstLabel: FIRST_LABEL,
+  segment: `(\\.{0,2}[${SEGMENT_CHARACTERS}][.${SEGMENT_CHARACTERS}]*|\\.{3}[.${SEGMENT_CHARACTERS}]*)`,
+};
+
+/** For names that are known to be right: much shorter, for whoever reads expressions often. */
+export const LENIENT: Wildcards = { label: '[^.]+', firstLabel: '[^.]+', segment: `[.${SEGMENT_CHARACTERS}]+` };
 
 /** Some patterns together. */
 export interface PatternSet {
@@ -69,12 +84,14 @@ export function isWild(label: string | undefined): boolean {
  * The names that a pattern matches, as a regular expression without anchors.
  * @param touching with the wildcard names that stand for one of them
  */
-export function patternExpression(pattern: string, touching = false): string {
-  if (isUri(pattern)) return uriExpression(pattern);
+export function patternExpression(pattern: string, touching = false, wildcards = STRICT): string {
+  if (isUri(pattern)) return uriExpression(pattern, wildcards);
   const [first = '', ...rest] = pattern.split('.');
   const start =
-    touching && rest.length > 0 && !isWild(first) ? `(\\*|${escaped(first)})` : labelExpression(first, true);
-  return [start, ...rest.map((label) => labelExpression(label, false))].join('\\.');
+    touching && rest.length > 0 && !isWild(first)
+      ? `(\\*|${escaped(first)})`
+      : labelExpression(first, wildcards.firstLabel, wildcards);
+  return [start, ...rest.map((label) => labelExpression(label, wildcards.label, wildcards))].join('\\.');
 }
 
 /** Text as a regular expression. */
@@ -82,24 +99,24 @@ export function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-function isUri(pattern: string): boolean {
+/** Whether a pattern is of URIs. */
+export function isUri(pattern: string): boolean {
   return pattern.includes('://') || pattern.startsWith('urn:');
 }
 
 /** A wildcard name has its `*` in front, so only a wildcard in front of the pattern covers it. */
-function labelExpression(label: string, isFirst: boolean): string {
-  const one = isFirst ? FIRST_LABEL : LABEL;
-  if (label === '**') return `${one}(\\.${LABEL})*`;
+function labelExpression(label: string, one: string, wildcards: Wildcards): string {
+  if (label === '**') return `${one}(\\.${wildcards.label})*`;
   return label === '*' ? one : escaped(label);
 }
 
-function uriExpression(pattern: string): string {
+function uriExpression(pattern: string, { segment: one }: Wildcards): string {
   if (pattern.startsWith('urn:')) return escaped(pattern);
   const [scheme = '', rest = ''] = pattern.split('://');
   const [host = '', ...segments] = rest.split('/');
   const path = segments.map((segment) => {
-    if (segment === '**') return `${SEGMENT}(/${SEGMENT})*`;
-    return segment === '*' ? SEGMENT : escaped(segment);
+    if (segment === '**') return `${one}(/${one})*`;
+    return segment === '*' ? one : escaped(segment);
   });
   return [escaped(`${scheme}://${host}`), ...path].join('/');
 }

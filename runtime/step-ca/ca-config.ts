@@ -3,6 +3,7 @@
  * only exist once the PKI does. Pure.
  * @module
  */
+import type { CaNameRules } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { type Check, list, object, text } from '../lib/validator.ts';
 import { type ConfiguredProvisioner, type Settings, withAutocertRules } from './provisioner.ts';
@@ -15,7 +16,7 @@ export type CaTemplate = Settings & {
 };
 
 /** Go writes what is absent as `null`, too. */
-const orNull =
+export const orNull =
   (check: Check): Check =>
   (value) => {
     if (value !== null && value !== undefined) check(value);
@@ -33,6 +34,14 @@ export const TEMPLATE = object({
   authority: orNull(object({ provisioners: orNull(PROVISIONERS) })),
 });
 
+/** What a configuration may have besides. */
+export interface CaConfigParts {
+  /** Data source of a shared database. */
+  readonly dataSource?: string | undefined;
+  /** Which names the provisioner `autocert` signs. @default - any */
+  readonly names?: CaNameRules | undefined;
+}
+
 /**
  * Adds the provisioners (to any that the template has) and the data source. The provisioner `autocert` always gets its
  * rules: also in a cluster whose PKI was made before there were any.
@@ -40,7 +49,7 @@ export const TEMPLATE = object({
 export function composeCaConfig(
   template: CaTemplate,
   provisioners: readonly ConfiguredProvisioner[],
-  dataSource?: string,
+  { dataSource, names: rules }: CaConfigParts = {},
 ): Settings {
   const all = [...(template.authority?.provisioners ?? []), ...provisioners];
   const names = all.map(({ name }) => name);
@@ -54,6 +63,6 @@ export function composeCaConfig(
   return {
     ...template,
     ...(dataSource !== undefined && { db: { ...template.db, dataSource } }),
-    authority: { ...template.authority, provisioners: all.map(withAutocertRules) },
+    authority: { ...template.authority, provisioners: all.map((one) => withAutocertRules(one, rules)) },
   };
 }

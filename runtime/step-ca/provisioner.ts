@@ -5,8 +5,9 @@
  * ends with its pod, label or policy. And a name that is too long for a common name is carried in the SAN alone.
  * @module
  */
-import { Provisioner } from '../contract.ts';
+import { type CaNameRules, Provisioner } from '../contract.ts';
 import { MAX_COMMON_NAME } from '../policy/lifetimes.ts';
+import { withNameRules } from './name-rules.ts';
 
 /**
  * Template of leaf certificates: step-ca's default one (`x509util.DefaultLeafTemplate`), but that a common name of more
@@ -37,11 +38,17 @@ export interface ConfiguredProvisioner {
 /**
  * The provisioner as it has to be in step-ca's configuration: `autocert` with its rules, any other as it is. A template
  * of the user's own stays; it has to leave out long common names itself.
+ * @param names which names it signs; absent: any
+ * @throws AutocertError `INVALID_CONFIG` when `names` cannot be put before a template of the user's own
  */
-export function withAutocertRules<P extends ConfiguredProvisioner>(provisioner: P): P {
+export function withAutocertRules<P extends ConfiguredProvisioner>(provisioner: P, names?: CaNameRules): P {
   if (provisioner.name !== Provisioner.autocert) return provisioner;
   const { claims, options } = provisioner;
   const own = options?.x509;
   const x509 = own?.template || own?.templateFile ? own : { ...own, template: LEAF_TEMPLATE };
-  return { ...provisioner, claims: { ...claims, disableRenewal: true }, options: { ...options, x509 } };
+  return {
+    ...provisioner,
+    claims: { ...claims, disableRenewal: true },
+    options: { ...options, x509: names ? withNameRules(x509, names) : x509 },
+  };
 }

@@ -25,7 +25,10 @@ export function composeSet(inputs: CaInputs): CaSet {
   const { password, key } = openedKey(inputs);
   const roots = certificates(inputs.roots, PkiFile.root);
   const chain = fittingChain(inputs.chains, key, roots);
-  const config = composeCaConfig(inputs.template, inputs.provisioners, inputs.dataSource?.reveal());
+  const config = composeCaConfig(inputs.template, inputs.provisioners, {
+    dataSource: inputs.dataSource?.reveal(),
+    names: inputs.names,
+  });
   const files = new Map([
     [PkiFile.root, new Secret(inputs.roots)],
     ...[...inputs.federatedRoots].map(([name, pem]) => [name, new Secret(pem)] as const),

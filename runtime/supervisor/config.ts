@@ -23,6 +23,7 @@ const SUPERVISOR: Shape = {
   inputs: object({
     template: text,
     provisioners: text,
+    names: optional(text),
     certificates: text,
     secrets: text,
     dataSource: optional(text),

@@ -5,17 +5,20 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { PkiFile, type SupervisorConfig } from '../contract.ts';
+import { type CaNameRules, PkiFile, type SupervisorConfig } from '../contract.ts';
 import { Secret } from '../lib/secret.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { readJsonFile } from '../lib/validator.ts';
-import { type CaTemplate, PROVISIONERS, TEMPLATE } from '../step-ca/ca-config.ts';
+import { type CaTemplate, orNull, PROVISIONERS, TEMPLATE } from '../step-ca/ca-config.ts';
+import { NAME_RULES } from '../step-ca/name-rules.ts';
 import type { ConfiguredProvisioner } from '../step-ca/provisioner.ts';
 
 /** What a configuration is composed of. */
 export interface CaInputs {
   readonly template: CaTemplate;
   readonly provisioners: readonly ConfiguredProvisioner[];
+  /** Which names the provisioner `autocert` signs; `undefined`: any. */
+  readonly names: CaNameRules | undefined;
   /** Root certificates, PEM. */
   readonly roots: string;
   /** Files that the template names as `federatedRoots`, by name. */
@@ -43,6 +46,10 @@ export function readInputs(from: SupervisorConfig['inputs']): CaInputs {
   return {
     template,
     provisioners: readJsonFile(from.provisioners, PROVISIONERS) as ConfiguredProvisioner[],
+    names:
+      from.names === undefined
+        ? undefined
+        : ((readJsonFile(from.names, orNull(NAME_RULES)) as CaNameRules | null) ?? undefined),
     roots: certificate(PkiFile.root),
     federatedRoots: new Map(federated.map((name) => [name, certificate(name)])),
     chains: [...ownChain, certificate(PkiFile.intermediate)],

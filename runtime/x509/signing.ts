@@ -24,6 +24,7 @@ import { AutocertError } from '../lib/errors.ts';
 import { encode, integer, sequence } from './der.ts';
 import { STEP_PROVISIONER_OID } from './extension-description.ts';
 import { signatureOf } from './key-algorithms.ts';
+import { NAME_CONSTRAINTS_OID } from './name-constraints.ts';
 import { type SanList, splitSans } from './sans.ts';
 
 /** A certificate that signs others, with its private key. */
@@ -55,6 +56,8 @@ interface AuthorityParts extends ValidityPeriod {
   readonly key: KeyObject;
   /** Who signs it; absent: it signs itself. */
   readonly issuer?: SigningCertificate;
+  /** Value of the extension of that name, DER. Absent: its certificates may have any name. */
+  readonly nameConstraints?: Uint8Array | undefined;
 }
 
 /** Input of {@link createLeaf}. */
@@ -99,6 +102,9 @@ export async function createAuthority(options: AuthorityOptions): Promise<string
     await SubjectKeyIdentifierExtension.create(spki),
   ];
   if (options.issuer) extensions.push(authorityKeyIdentifier(options.issuer));
+  // Critical: RFC 5280, 4.2.1.10. Who does not know it must not trust the certificate.
+  const { nameConstraints: constraints } = options;
+  if (constraints) extensions.push(new Extension(NAME_CONSTRAINTS_OID, true, new Uint8Array(constraints)));
   return certificate({
     subject,
     issuerName: options.issuer ? read(options.issuer.certificatePem).subjectName : subject,
@@ -149,6 +155,12 @@ export function createCrossCertificate({
 export function authorityNameOf(pem: string): AuthorityName {
   const { subjectName } = read(pem);
   return { organization: subjectName.getField('O')[0] ?? '', commonName: subjectName.getField('CN')[0] ?? '' };
+}
+
+/** Value of a CA certificate's name constraints, DER; `undefined`: it has none. */
+export function nameConstraintsOf(pem: string): Uint8Array | undefined {
+  const extension = read(pem).getExtension(NAME_CONSTRAINTS_OID);
+  return extension ? new Uint8Array(extension.value) : undefined;
 }
 
 /** How many CA certificates may follow below this one; `Infinity` where it does not say. */

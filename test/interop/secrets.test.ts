@@ -45,7 +45,9 @@ function bringToCa(): void {
   const { files } = ca;
   writeFileSync(files.intermediateKeyFile, store.secret('ca-intermediate-key', 'intermediate_ca_key') ?? '');
   const config = JSON.parse(text(files.configFile));
-  const provisioners = JSON.parse(store.secret('ca-provisioners', 'provisioners.json') ?? '').map(withAutocertRules);
+  const provisioners = JSON.parse(store.secret('ca-provisioners', 'provisioners.json') ?? '').map(
+    (one: { name: string }) => withAutocertRules(one),
+  );
   config.authority.provisioners = provisioners;
   writeFileSync(files.configFile, JSON.stringify(config));
 }

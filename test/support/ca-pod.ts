@@ -48,6 +48,7 @@ export class CaPod {
       inputs: {
         template: at('template.json'),
         provisioners: files.provisionersFile,
+        names: at('names.json'),
         certificates: at('certs'),
         secrets: at('secrets'),
       },
@@ -66,6 +67,7 @@ export class CaPod {
       authority: { claims: { minTLSCertDuration: '1s' } },
     };
     fs.writeFileSync(config.inputs.template, JSON.stringify(template));
+    fs.writeFileSync(at('names.json'), 'null');
     fs.copyFileSync(files.rootFile, at(`certs/${PkiFile.root}`));
     fs.copyFileSync(files.intermediateFile, at(`certs/${PkiFile.intermediate}`));
     fs.copyFileSync(files.intermediateKeyFile, at(`secrets/${PkiFile.intermediateKey}`));

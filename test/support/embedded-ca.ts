@@ -59,7 +59,7 @@ export function certificateMaker(client: CaClient, token: MintToken): TestCa['is
 /** Starts one; `options` override those of the CA. */
 export async function startTestCa(options: Partial<CaOptions> = {}): Promise<TestCa> {
   const pki = await createPki('Autocert');
-  const provisioners = pki.provisioners.map(withAutocertRules);
+  const provisioners = pki.provisioners.map((one) => withAutocertRules(one));
   const start = async (port: number): Promise<{ readonly ca: Ca; readonly url: string }> => {
     const ca = await createCa({
       roots: [pki.rootPem],

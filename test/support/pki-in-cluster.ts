@@ -20,7 +20,7 @@ export class PkiStore extends ObjectStore {
   static async make(): Promise<PkiStore> {
     const store = new PkiStore();
     store.objects.set('/api/v1/namespaces/step', { metadata: { name: 'step' } });
-    await makePki(store.pki, 'Autocert', new Date());
+    await makePki(store.pki, { name: 'Autocert', permitted: undefined, now: new Date() });
     return store;
   }
 

@@ -524,7 +524,9 @@ describe('AutocertWebhook refuses', () => {
   });
 
   test('short names by a word', () => {
-    expect(() => made({ shortNames: 'no' } as unknown as Props)).toThrow(/^shortNames: got "no", but it takes true or false$/);
+    expect(() => made({ shortNames: 'no' } as unknown as Props)).toThrow(
+      /^shortNames: got "no", but it takes true or false$/,
+    );
   });
 
   test('to leave a namespace alone whose rules it was given', () => {

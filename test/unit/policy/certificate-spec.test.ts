@@ -62,9 +62,7 @@ test('empty sans and other empty annotations count as absent', () => {
 describe('names', () => {
   test('sans are judged as the name is: another namespace is refused', () => {
     expect(reasons({ name: NAME, sans: 'web.shop.svc,web.other.svc' })).toEqual([
-      expect.stringMatching(
-        /^autocert\.step\.sm\/sans: "web\.other\.svc" is not a name that pods of namespace "shop"/,
-      ),
+      expect.stringMatching(/^autocert\.step\.sm\/sans: "web\.other\.svc" is not a name that pods of namespace "shop"/),
     ]);
   });
 
@@ -202,6 +200,7 @@ describe('values that are none', () => {
   test('an unheard-of annotation is refused with the list of known ones', () => {
     const pod = {
       namespace: 'shop',
+      serviceAccount: 'default',
       annotations: { ...annotations({ name: NAME }), 'autocert.step.sm/verily-so': 'x' },
     };
     expect(judgePod(pod, policy())).toMatchObject({

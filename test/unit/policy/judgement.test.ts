@@ -163,7 +163,7 @@ describe('refused for now: label and policy may change', () => {
       /bound to other service accounts of namespace "shop" than "web"/,
     ],
     [
-      'its own namespace, where that is Autocert\'s and labelled by accident',
+      "its own namespace, where that is Autocert's and labelled by accident",
       { policy: policy({ namespace: 'shop' }) },
       'NamespaceExcluded',
       /namespace shop is excluded/,

@@ -19,7 +19,7 @@ describe("the CA's configuration", () => {
   });
 
   test('has the data source that it is given', () => {
-    expect(composeCaConfig(template, [], 'user:password@tcp(db)/').db).toEqual({
+    expect(composeCaConfig(template, [], { dataSource: 'user:password@tcp(db)/' }).db).toEqual({
       type: 'mysql',
       dataSource: 'user:password@tcp(db)/',
     });

@@ -30,6 +30,7 @@ beforeAll(async () => {
   good = {
     template: { address: ':4443', federatedRoots: ['/anywhere/federated_root_1.crt'], authority: {} },
     provisioners: [{ name: 'a' }],
+    names: undefined,
     roots: root.certificatePem,
     federatedRoots: new Map([['federated_root_1.crt', other.certificatePem]]),
     ...(await intermediate(root)),

@@ -53,6 +53,18 @@ describe('what is mounted', () => {
     expect(dataSource?.reveal()).toBe('user:password@tcp(db)/');
   });
 
+  test('has the rules on names, or none where any may be signed', () => {
+    const named = (file: string, content: string) => {
+      put(file, content);
+      const { certs: certificates, secrets } = { certs: path('certs'), secrets: path('secrets') };
+      const inputs = { template: path('ca.json'), provisioners: path('provisioners.json'), certificates, secrets };
+      return readInputs({ ...inputs, names: path(file) });
+    };
+    expect(read().names).toBeUndefined();
+    expect(named('names.json', 'null').names).toBeUndefined();
+    expect(() => named('names.json', '{"own":[]}')).toThrow('dns: must be a list');
+  });
+
   test('has another digest when anything in it is another', () => {
     const digests = new Set([digestOf(read())]);
     for (const name of fs.globSync('{ca.json,{certs,secrets}/*}', { cwd: dir })) {

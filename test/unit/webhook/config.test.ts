@@ -106,7 +106,7 @@ test.each([
     { namespaces: { shop: { serviceAccounts: { pay: { allowed: [] } } } } },
     /serviceAccounts\.pay\.allowed: is no setting/,
   ],
-])('names that would be others\' are faults: %j', (overrides, fault) => {
+])("names that would be others' are faults: %j", (overrides, fault) => {
   expect(faultsOf({ ...webhookConfig(), ...overrides })).toMatch(fault);
 });
 
