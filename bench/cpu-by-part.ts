@@ -15,6 +15,7 @@ export const PARTS = {
   etcd: 'etcd',
   controllers: 'controller manager and scheduler',
   proxy: 'kube-proxy, with iptables',
+  policies: 'kube-router, with iptables and ipset',
   webhook: 'webhook',
   signer: 'signer',
   ca: 'step-ca',
@@ -37,6 +38,7 @@ const BY_PROGRAM: Readonly<Record<string, readonly [own: Part, children: Part]>>
   'kube-controller-manager': ['controllers', 'controllers'],
   'kube-scheduler': ['controllers', 'controllers'],
   'kube-proxy': ['proxy', 'proxy'],
+  'kube-router': ['policies', 'policies'],
   'step-ca': ['ca', 'ca'],
 };
 

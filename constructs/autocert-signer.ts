@@ -5,6 +5,7 @@
 import { Construct } from 'constructs';
 import { type PolicyConfig, type SignerConfig, WEBHOOK_HEALTH_PORT } from '../runtime/contract.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
+import { closeSigner } from './network-policies.ts';
 import { defined } from './objects.ts';
 import {
   type ContainerImage,
@@ -65,6 +66,7 @@ export class AutocertSigner extends Construct {
     const ca = checkStepCa('ca', props.ca);
     const atStart = { lease: { namespace: ca.namespace, name: SIGNER }, port: WEBHOOK_HEALTH_PORT };
     const renewAt = checkOptional('signer.renewAt', props.renewAt, checkShare);
+    if (ca.network !== undefined) closeSigner(this, ca.network);
     addProgram(this, {
       ...scheduling(props),
       name: SIGNER,

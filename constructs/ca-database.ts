@@ -33,6 +33,9 @@ export const DATA_SOURCE_FILE = 'dataSource';
 /** File of a database that is not shared, in its volume. */
 export const DATABASE_FILE = 'ca.bolt';
 
+/** Where a server listens, unless it is told otherwise. */
+const USUAL_PORT = { mysql: 3306, postgresql: 5432 } as const;
+
 const checkDatabase = checkString(
   'it takes letters, digits and "_", at most 63 of them',
   /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
@@ -99,5 +102,9 @@ export class CaDatabase {
   /** Whether several replicas can work on it at once. */
   get shared(): boolean {
     return this.kind.type !== 'bbolt';
+  }
+  /** The port where its server listens, unless it is told otherwise: the host is in a Secret. Absent: there is no server. */
+  get usualPort(): number | undefined {
+    return this.kind.type === 'bbolt' ? undefined : USUAL_PORT[this.kind.type];
   }
 }

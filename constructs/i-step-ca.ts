@@ -4,6 +4,7 @@
  */
 import { Chart, type Duration } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import type { SystemNetwork } from './network-policies.ts';
 import type { PolicyConfig } from '../runtime/contract.ts';
 import { refuseTwins } from './twins.ts';
 import { check } from './validation.ts';
@@ -45,6 +46,8 @@ export interface IStepCa extends IConstruct {
    * A CA that runs elsewhere cannot be told.
    */
   limitNames(names: SignedNames): void;
+  /** How the network of `namespace` is closed; absent: there are no NetworkPolicies. */
+  readonly network: SystemNetwork | undefined;
 }
 
 function isStepCa(value: unknown): value is IStepCa {

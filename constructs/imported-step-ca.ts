@@ -9,6 +9,7 @@ import { PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
+import { type NetworkProps, type SystemNetwork, systemNetwork, toUrl } from './network-policies.ts';
 import { metadata } from './objects.ts';
 import { systemNamespace } from './system-namespace.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from './validation.ts';
 
 /** A step-ca that these manifests do not run; see `StepCa.fromUrl`. */
-export interface StepCaFromUrlProps extends LifetimeProps {
+export interface StepCaFromUrlProps extends LifetimeProps, NetworkProps {
   /** Base URL, such as `https://ca.example.com`, that webhook and signer reach. */
   readonly url: string;
   /** Root certificate of the CA, PEM; several while one replaces the other. */
@@ -51,6 +52,7 @@ export class ImportedStepCa extends Construct implements IStepCa {
   readonly minDuration: Duration;
   readonly maxDuration: Duration;
   readonly rootCertificate: string;
+  readonly network: SystemNetwork | undefined;
 
   /** Checks the props and keeps the root certificate for webhook and signer. */
   constructor(scope: Construct, id: string, props: StepCaFromUrlProps) {
@@ -68,6 +70,7 @@ export class ImportedStepCa extends Construct implements IStepCa {
     this.defaultDuration = lifetimes.defaultDuration;
     this.minDuration = lifetimes.minDuration;
     this.maxDuration = lifetimes.maxDuration;
+    this.network = systemNetwork(props, this.namespace, toUrl(new URL(this.url), this.clusterDomain));
     refuseSecondCa(this);
     if (checkFlag('createNamespace', props.createNamespace ?? true)) systemNamespace(this, this.namespace);
     new k8s.KubeConfigMap(this, 'Resource', {

@@ -14,6 +14,8 @@ export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.t
 export { Injector, type WebhookInjectorOptions } from './injector.ts';
 export type { LifetimeProps } from './lifetimes.ts';
 export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.ts';
+export type { NetworkDestination } from './network-peers.ts';
+export type { ApiServerOptions, NetworkProps, SystemNetwork } from './network-policies.ts';
 export { type ExistingPkiOptions, type InClusterPkiOptions, type NameConstraints, Pki } from './pki.ts';
 export type { ContainerImage, ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
 export { StepCa, type StepCaProps } from './step-ca.ts';

@@ -6,13 +6,27 @@ import { ApiObject, Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { AutocertWebhook } from './autocert-webhook.ts';
+import type { IStepCa } from './i-step-ca.ts';
 import { isDuration } from './lifetimes.ts';
 import { type Alert, alerts } from './monitoring-alerts.ts';
 import { dashboard } from './monitoring-dashboard.ts';
+import { checkPeer } from './network-peers.ts';
+import { openMetrics } from './network-policies.ts';
 import { metadata } from './objects.ts';
 import { HEALTH } from './program.ts';
 import { StepCa } from './step-ca.ts';
-import { check, checkFlag, checkInstance, checkLabelValue, checkMap, checkText } from './validation.ts';
+import {
+  type Check,
+  check,
+  checkFlag,
+  checkInstance,
+  checkLabelValue,
+  checkList,
+  checkMap,
+  checkOptional,
+  checkText,
+  refuse,
+} from './validation.ts';
 
 /** Name of what is not named after a program. */
 const NAME = 'autocert';
@@ -37,12 +51,23 @@ export interface AutocertMonitoringProps {
   /** Whether to make a ConfigMap with the Grafana dashboard, labelled `grafana_dashboard=1`. @default true */
   readonly dashboard?: boolean;
   /**
+   * Who reads the metrics: your Prometheus, as a peer of a NetworkPolicy, such as
+   * `{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }`; an empty list if you see to
+   * that yourself. @default - whom `metricsFrom` of the CA names; one of the two is needed, unless there are no PodMonitors
+   */
+  readonly metricsFrom?: readonly k8s.NetworkPolicyPeer[];
+  /**
    * Where the runbooks are: the page `docs/runbooks.md` as your people reach it. The name of the alert is added, in lower
    * case, behind a `#`. @default 'docs/runbooks.md'
    */
   readonly runbookUrl?: string;
 }
 
+const PROMETHEUS = `{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }`;
+
+type Peers = readonly k8s.NetworkPolicyPeer[];
+
+const checkPeers: Check<Peers> = (prop, value) => checkList(prop, value, checkPeer);
 const checkWatched = checkInstance('it takes an AutocertWebhook', AutocertWebhook);
 const checkInterval = check(
   'it takes a Duration of whole seconds, one at least, such as Duration.seconds(30)',
@@ -68,7 +93,9 @@ export class AutocertMonitoring extends Construct {
     this.#labels = checkMap('labels', props.labels ?? {}, checkLabelValue);
     const interval = `${seconds(checkInterval('interval', props.interval ?? Duration.seconds(30)))}s`;
     const runbookUrl = checkText('runbookUrl', props.runbookUrl ?? 'docs/runbooks.md');
-    if (checkFlag('podMonitors', props.podMonitors ?? true)) this.#addMonitors(webhook, interval);
+    const podMonitors = checkFlag('podMonitors', props.podMonitors ?? true);
+    if (podMonitors) this.#addMonitors(webhook, interval);
+    this.#openMetrics(webhook.ca, checkOptional('metricsFrom', props.metricsFrom, checkPeers), podMonitors);
     if (checkFlag('prometheusRule', props.prometheusRule ?? true)) this.#addRule(webhook, runbookUrl);
     if (checkFlag('dashboard', props.dashboard ?? true)) this.#addDashboard();
   }
@@ -84,6 +111,18 @@ export class AutocertMonitoring extends Construct {
     if (hasServer) monitor('Webhook', NAME, [{ port: HEALTH.name }]);
     monitor('Signer', 'autocert-signer', [{ port: HEALTH.name }]);
     if (ca instanceof StepCa) monitor('Ca', 'ca', [{ port: CA_METRICS_PORT }, { port: SUPERVISOR_PORT }]);
+  }
+
+  #openMetrics({ network }: IStepCa, peers: Peers | undefined, needed: boolean): void {
+    if (network === undefined) return; // a policy that opens these ports would close all others
+    if (needed && peers === undefined && network.metricsFrom.length === 0) {
+      refuse(
+        'metricsFrom',
+        peers,
+        `the NetworkPolicies let nobody read metrics: name your Prometheus, such as ${PROMETHEUS}`,
+      );
+    }
+    if (peers !== undefined && peers.length > 0) openMetrics(this, network, `${NAME}-metrics`, peers);
   }
 
   #addRule({ ca, hasServer }: AutocertWebhook, runbookUrl: string): void {

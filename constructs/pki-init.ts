@@ -6,6 +6,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { Program } from '../runtime/contract.ts';
+import { closeInit, type SystemNetwork } from './network-policies.ts';
 import { digest, metadata } from './objects.ts';
 import { PkiLimits } from './pki-limits.ts';
 import {
@@ -49,6 +50,8 @@ export interface PkiInitProps extends SchedulingProps {
   readonly image: ContainerImage;
   /** Namespace of the PKI's objects. */
   readonly namespace: string;
+  /** Whether and how it is closed. */
+  readonly network: SystemNetwork | undefined;
   /** First words of the certificates' names. */
   readonly caName: string;
   /** Whether there is a CronJob. */
@@ -70,10 +73,11 @@ export class PkiInit extends Construct {
   /** Makes Job, CronJob and their rights. */
   constructor(scope: Construct, id: string, props: PkiInitProps) {
     super(scope, id);
-    const { namespace, upkeep, guard, permitted } = props;
+    const { namespace, network, upkeep, guard, permitted } = props;
     const permit = permitted === undefined ? [] : ['--permit', permitted.join(',') || 'any'];
     addRights(this, NAME, namespace, INIT_RIGHTS);
     if (upkeep) addRights(new Construct(this, 'UpkeepRights'), UPKEEP, namespace, UPKEEP_RIGHTS);
+    if (network !== undefined) closeInit(this, network);
     if (guard) new PkiLimits(this, 'Limits', { namespace, init: NAME, upkeep: UPKEEP });
     new NamedJob(this, 'Resource', {
       metadata: { ...metadata(NAME, namespace), annotations: ARGO_HOOK },

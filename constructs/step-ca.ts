@@ -14,6 +14,16 @@ import { caNameRules, unpermitted } from './ca-names.ts';
 import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { ImportedStepCa, type StepCaFromUrlProps } from './imported-step-ca.ts';
 import { checkLifetimes, goLifetimes, type LifetimeProps } from './lifetimes.ts';
+import { checkDestination, checkPeer, type NetworkDestination } from './network-peers.ts';
+import {
+  anywhere,
+  closeCa,
+  destination,
+  type NetworkProps,
+  type SystemNetwork,
+  systemNetwork,
+  TO_CA,
+} from './network-policies.ts';
 import { metadata } from './objects.ts';
 import { Pki } from './pki.ts';
 import { PkiInit } from './pki-init.ts';
@@ -41,6 +51,7 @@ import {
   checkInstance,
   checkList,
   checkName,
+  checkOptional,
   checkReplicas,
   refuse,
   shown,
@@ -54,7 +65,7 @@ const checkDatabase = checkInstance(
 );
 
 /** Properties of {@link StepCa}. */
-export interface StepCaProps extends LifetimeProps, SchedulingProps {
+export interface StepCaProps extends LifetimeProps, SchedulingProps, NetworkProps {
   /** Namespace of the CA; webhook and signer run there too. @default 'step' */
   readonly namespace?: string;
   /** Whether to make the namespace, at the Pod Security level `restricted`. @default true */
@@ -99,6 +110,16 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps {
   readonly imagePullPolicy?: ImagePullPolicy;
   /** Image with our programs, for the Job and the supervisor of step-ca. @default - `autocert:` and the version of this package */
   readonly autocertImage?: string;
+  /**
+   * Who may connect to the CA besides Autocert: peers as a NetworkPolicy has them, such as
+   * `{ ipBlock: { cidr: '203.0.113.0/24' } }`. @default - nobody; `kubectl port-forward` needs no right of the network
+   */
+  readonly allowFrom?: readonly k8s.NetworkPolicyPeer[];
+  /**
+   * What the CA may connect to, with the cluster's DNS: such a peer with ports.
+   * @default - the usual port of a shared database, at any address; else nothing
+   */
+  readonly allowTo?: readonly NetworkDestination[];
   /** CPU and memory of step-ca. @default - requests 100m and 64Mi, at most 1 CPU and 512Mi */
   readonly resources?: ContainerResources;
 }
@@ -130,6 +151,7 @@ export class StepCa extends Construct implements IStepCa {
   readonly minDuration: Duration;
   readonly maxDuration: Duration;
   readonly rootCertificate: string | undefined;
+  readonly network: SystemNetwork | undefined;
   readonly #props: StepCaProps;
   readonly #pki: Pki;
   readonly #database: CaDatabase;
@@ -158,12 +180,14 @@ export class StepCa extends Construct implements IStepCa {
     this.defaultDuration = lifetimes.defaultDuration;
     this.minDuration = lifetimes.minDuration;
     this.maxDuration = lifetimes.maxDuration;
+    this.network = systemNetwork(props, this.namespace, TO_CA);
 
     this.#autocertNames = this.#checkNames('autocertNames', props.autocertNames ?? []);
 
     this.node.addValidation({ validate: () => this.#constraintFaults() });
     refuseSecondCa(this);
     this.#addNamespace();
+    this.#closeNetwork();
     this.#addPki();
     const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
@@ -247,6 +271,16 @@ export class StepCa extends Construct implements IStepCa {
     if (retain) new Retention(this, 'Retention', { namespace, ownsNamespace, secrets: this.#pki.secrets });
   }
 
+  #closeNetwork(): void {
+    const from = checkList('allowFrom', this.#props.allowFrom ?? [], checkPeer);
+    const named = checkOptional('allowTo', this.#props.allowTo, (prop, list) =>
+      checkList(prop, list, checkDestination),
+    );
+    const { usualPort } = this.#database;
+    const to = named?.map(destination) ?? (usualPort === undefined ? [] : [anywhere(usualPort)]);
+    if (this.network !== undefined) closeCa(this, this.network, { from, to });
+  }
+
   #addPki(): void {
     const { caName, rootCertificate, intermediateCertificate, permitted } = this.#pki;
     if (rootCertificate !== undefined && intermediateCertificate !== undefined) {
@@ -256,12 +290,12 @@ export class StepCa extends Construct implements IStepCa {
       });
     }
     if (caName === undefined) return;
-    const { namespace } = this;
+    const { namespace, network } = this;
     const { upkeep } = this.#pki;
     const image = this.#autocertImage;
     new PkiInit(this, 'Init', {
       ...scheduling(this.#props),
-      ...{ image, namespace, caName, upkeep, guard: this.#guard, userFromPlatform: this.#userFromPlatform },
+      ...{ image, namespace, network, caName, upkeep, guard: this.#guard, userFromPlatform: this.#userFromPlatform },
       permitted: permitted === 'any' ? [] : this.#permitted,
     });
   }

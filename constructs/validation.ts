@@ -81,6 +81,18 @@ export function checkMap<T>(
   return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, of(`${prop}.${key}`, element)]));
 }
 
+/** An object with no other keys than these: one that is misspelt would be left out in silence. */
+export function checkFields<K extends string>(
+  prop: string,
+  value: unknown,
+  known: readonly K[],
+): Readonly<Partial<Record<K, unknown>>> {
+  if (!isObject(value)) return refuse(prop, value, 'it takes an object');
+  const strange = Object.keys(value).find((key) => !known.some((each) => each === key));
+  if (strange !== undefined) return refuse(prop, value, `it knows no "${strange}": it takes ${known.join(', ')}`);
+  return value as Partial<Record<K, unknown>>;
+}
+
 /** One of the words that an API takes. */
 export function checkOneOf<T extends string>(prop: string, value: unknown, words: readonly T[]): T {
   const word = words.find((known) => known === value);

@@ -14,6 +14,7 @@ import {
 import type { IStepCa } from './i-step-ca.ts';
 import { addInjectionWebhook } from './injection-webhook.ts';
 import type { WebhookSettings } from './injector.ts';
+import { closeWebhook } from './network-policies.ts';
 import { metadata } from './objects.ts';
 import type { ContainerImage, SchedulingProps } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
@@ -50,6 +51,7 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
     healthPort: WEBHOOK_HEALTH_PORT,
   };
   const config = webhookConfig(input);
+  if (ca.network !== undefined) closeWebhook(scope, ca.network);
   addProgram(scope, {
     ...input,
     name: NAME,

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTAINERD_SOCKET, writeConfigurations } from './components.ts';
 import { writeProjectImages, writePulledImages } from './images.ts';
+import { enforceNetworkPolicies } from './network-policies.ts';
 import { ClusterNode, removeOwnNode } from './node.ts';
 import { joinClusterPki, makeClusterPki } from './pki.ts';
 import { BIN, KUBERNETES_BIN } from './settings.ts';
@@ -52,6 +53,7 @@ export async function joinSecondNode(keep: boolean, { node: first, kubectl }: Ru
     const answer = await run([...kubectl, 'get', 'node', place.name, '-o', `jsonpath=${READY}`]);
     return answer === 'True';
   });
+  await enforceNetworkPolicies(node);
   return node;
 }
 
@@ -88,6 +90,7 @@ async function populate(node: ClusterNode, note: (text: string) => void): Promis
     },
     { timeoutMs: 90_000 },
   );
+  await enforceNetworkPolicies(node);
   return { node, kubectl, kubectlScript: writeScript(folder, kubectl) };
 }
 

@@ -19,11 +19,21 @@ const VOLUME_PLUGINS = '/var/lib/kubelet/volume-plugins';
 const ETCD_URL = 'http://127.0.0.1:2379';
 
 /** The parts in the order of their start. */
-export type Component = 'etcd' | 'containerd' | 'apiserver' | 'controller-manager' | 'scheduler' | 'kubelet' | 'proxy';
+export type Component =
+  | 'etcd'
+  | 'containerd'
+  | 'apiserver'
+  | 'controller-manager'
+  | 'scheduler'
+  | 'kubelet'
+  | 'proxy'
+  | 'kube-router';
+
+const CONTROL_PLANE: readonly Component[] = ['etcd', 'apiserver', 'controller-manager', 'scheduler'];
 
 /** Where it gets its share of the CPU from. */
 export function groupOf(component: Component): NodeGroup {
-  return component === 'kubelet' || component === 'containerd' || component === 'proxy' ? 'system' : 'control-plane';
+  return CONTROL_PLANE.includes(component) ? 'control-plane' : 'system';
 }
 
 /** A node as its parts see it. */
@@ -121,7 +131,35 @@ export function commandOf(component: Component, { state, place, impatient = fals
       ];
     case 'proxy':
       return [join(KUBERNETES_BIN, 'kube-proxy'), `--config=${join(state, 'proxy.json')}`];
+    case 'kube-router': // enforces NetworkPolicies, and nothing else of what it could do
+      return [
+        join(BIN, 'kube-router'),
+        kubeconfig('proxy'),
+        ...flags({
+          'run-firewall': 'true',
+          'run-router': 'false',
+          'run-service-proxy': 'false',
+          'run-loadbalancer': 'false',
+          'enable-cni': 'false',
+          'service-cluster-ip-range': Address.services,
+          'hostname-override': place.name,
+          'health-port': '0',
+        }),
+      ];
   }
+}
+
+/** Folders with programs that a part is to find before those of the system. */
+export function toolsOf(component: Component, { state }: NodeSetting): readonly string[] {
+  return component === 'kube-router' ? [legacyTools(state)] : [];
+}
+
+/**
+ * kube-router reads the whole table `filter` and writes it back: what kube-proxy had written meanwhile would be undone. So it
+ * has a table of its own, the one of the kernel's older interface. A packet has to pass both.
+ */
+export function legacyTools(state: string): string {
+  return join(state, 'iptables-legacy');
 }
 
 /** Writes the files that the command lines name. `cgroup` is the control group that pods are below. */

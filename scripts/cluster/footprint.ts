@@ -1,6 +1,6 @@
 /**
  * What a run could leave on the machine, told before and after: processes, mounts, network namespaces and interfaces,
- * iptables rules, kernel settings, control groups, files.
+ * rules of iptables and their sets of addresses, kernel settings, control groups, files.
  * @module
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -52,6 +52,8 @@ export async function footprint(): Promise<Footprint> {
     ...(await lines('interface', ['ip', '-o', 'link', 'show'])).map((line) => line.replace(/: <.*/, '')),
     ...(await lines('iptables', ['iptables-save'])),
     ...(await lines('ip6tables', ['ip6tables-save'])),
+    ...(await lines('iptables-legacy', ['iptables-legacy-save'])),
+    ...(await lines('ipset', ['ipset', 'list', '-name'])),
     ...SETTINGS.map((key) => `setting: ${key} ${readFileSync(`/proc/sys/${key}`, 'utf8').trim()}`),
     ...FOLDERS.flatMap((folder) =>
       names(folder)

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Component, commandOf, groupOf, type NodeSetting } from './components.ts';
+import { type Component, commandOf, groupOf, type NodeSetting, toolsOf } from './components.ts';
 import { inControlGroup, makeControlGroup, removeControlGroup } from './control-groups.ts';
 import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { BIN, FIRST_NODE, KUBERNETES_BIN, NODES, type NodePlace, SECOND_NODE } from './settings.ts';
@@ -73,8 +73,10 @@ export class ClusterNode {
     const log = openSync(join(this.folder, 'log', `${component}.log`), 'a');
     const command = this.inside(commandOf(component, this.setting));
     const [file = '', ...args] = inControlGroup(this.cgroup, groupOf(component), command);
-    const path = `${BIN}:${KUBERNETES_BIN}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`; // containerd finds its shim there
-    spawn(file, args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, PATH: path } }).unref();
+    // containerd finds its shim there
+    const path = [...toolsOf(component, this.setting), BIN, KUBERNETES_BIN, process.env.PATH ?? '', '/usr/sbin:/sbin'];
+    const env = { ...process.env, PATH: path.join(':') };
+    spawn(file, args, { detached: true, stdio: ['ignore', log, log], env }).unref();
   }
 
   /** Ends a part of Kubernetes, as a crash would, and starts it again. */

@@ -19,12 +19,17 @@ export type PackageGroup = 'node' | 'databases' | 'faults';
 /** The library that gives a program another time. */
 export const LIBFAKETIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
 
+/** iptables for the kernel's older tables; by its name it knows which of its programs it is to be. */
+export const LEGACY_IPTABLES = '/usr/sbin/xtables-legacy-multi';
+
 /** What is wanted together. */
 const GROUPS: Readonly<Record<PackageGroup, readonly Wanted[]>> = {
   node: [
     ['runc', 'runc'],
     ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
     ['iptables', 'iptables'],
+    [LEGACY_IPTABLES, 'iptables'],
+    ['ipset', 'ipset'],
     ['ip', 'iproute2'],
     ['conntrack', 'conntrack'],
     ['busybox', 'busybox-static', isStatic],

@@ -31,6 +31,7 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
     version: 'v2.3.7',
   },
   ctr: { module: 'github.com/containerd/containerd/v2', path: 'cmd/ctr', version: 'v2.3.7' },
+  'kube-router': { module: 'github.com/cloudnativelabs/kube-router/v2', path: 'cmd/kube-router', version: 'v2.1.0' },
   etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.6.16', wrapped: true },
 };
 

@@ -12,6 +12,7 @@ import { PLATFORM_NAMESPACE } from './platform.ts';
 import { FIXED_NAMESPACE } from './steps/least-privilege.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
+import { NETWORK_NAMESPACES } from './steps/network.ts';
 import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
 import { RIGHTS_NAMESPACES } from './steps/rights.ts';
 import { ROTATION_NAMESPACE } from './steps/rotation.ts';
@@ -27,6 +28,7 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
   const namespaces = [
     ...Object.values(CaseNamespace),
     ...Object.values(RIGHTS_NAMESPACES),
+    ...Object.values(NETWORK_NAMESPACES),
     ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
     ...[FAULTS_NAMESPACE, FIXED_NAMESPACE, PLATFORM_NAMESPACE],
   ];

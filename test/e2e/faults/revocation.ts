@@ -4,13 +4,31 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Annotation } from '../../../runtime/contract.ts';
+import { Annotation, CONTAINER_PORT } from '../../../runtime/contract.ts';
 import { SYSTEM } from '../../../scripts/cluster/installation.ts';
+import { FIRST_NODE, SECOND_NODE } from '../../../scripts/cluster/settings.ts';
 import { run } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { readFiles } from '../certificates.ts';
 import type { Lab } from './lab.ts';
 import { FAULTS_NAMESPACE } from './settings.ts';
+
+/** Lets the nodes reach the CA on either of them: whoever asks here is on the network of the first. */
+const FROM_NODES = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name: 'e2e-nodes', namespace: SYSTEM },
+  spec: {
+    podSelector: { matchLabels: { app: 'ca' } },
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: [FIRST_NODE, SECOND_NODE].map(({ address }) => ({ ipBlock: { cidr: `${address}/32` } })),
+        ports: [{ port: CONTAINER_PORT }],
+      },
+    ],
+  },
+};
 
 const POD = 'revoked';
 const HOST = 'ca.step.svc';
@@ -23,7 +41,7 @@ export async function revokeOne(lab: Lab, scratch: string): Promise<() => Promis
     [Annotation.delivery]: 'sidecar',
     [Annotation.bootstrapperOnly]: 'true',
   };
-  await kubectl.apply([testPod(FAULTS_NAMESPACE, POD, { annotations })]);
+  await kubectl.apply([FROM_NODES, testPod(FAULTS_NAMESPACE, POD, { annotations })]);
   await kubectl.ready(FAULTS_NAMESPACE, `app=${POD}`);
   const { leaf, intermediate, roots, keyPem } = await readFiles(kubectl, FAULTS_NAMESPACE, POD, 'main');
   const written = (name: string, text: string) => {

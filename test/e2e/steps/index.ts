@@ -11,6 +11,7 @@ import { lifecycleSteps } from './lifecycle.ts';
 import { longSteps } from './long.ts';
 import { monitoringSteps } from './monitoring.ts';
 import { nativeSteps } from './native.ts';
+import { networkSteps } from './network.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { renewalSteps } from './renewal.ts';
@@ -42,6 +43,7 @@ export function allSteps(context: Context): Step[] {
     ...rotation.announce,
     ...nativeSteps(context),
     ...monitoringSteps(context),
+    ...networkSteps(context),
     ...faultSteps(context),
     ...renewal.look,
     ...rights.look,

@@ -6,18 +6,32 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
+import type { Kubectl } from '../../../scripts/cluster/kubectl.ts';
 import { background, type Result, run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 
-const CA_URL = 'https://127.0.0.1:4443';
+/** The CA as it is reached meanwhile. */
+export const FORWARDED_CA = 'https://127.0.0.1:4443';
 const NAME = 'snarf.local.dev';
 const PASSWORDS = { admin: PkiObject.caPassword, autocert: PkiObject.autocertPassword };
 const HELLO = 'hello-mtls.default.svc.cluster.local';
 
+/** Runs with `kubectl port-forward` to the CA going on, as in the tutorial's other shell. */
+export async function whileForwarded(kubectl: Kubectl, work: () => Promise<void>): Promise<void> {
+  const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
+  const forward = background([...kubectl.argv, '-n', SYSTEM, 'port-forward', pod?.metadata.name ?? '', '4443:4443']);
+  try {
+    await waitFor('port-forward', async () => forward.output().includes('Forwarding from'));
+    await work();
+  } finally {
+    await forward.stop();
+  }
+}
+
 /** Steps 6.x. */
 export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): Step[] {
   const file = (name: string) => join(scratch, name);
-  const withRoot = ['--ca-url', CA_URL, '--root', file('root.crt')];
+  const withRoot = ['--ca-url', FORWARDED_CA, '--root', file('root.crt')];
   const as = (provisioner: string) => [
     '--provisioner',
     provisioner,
@@ -27,17 +41,7 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
   const ca = (args: readonly string[]): Promise<Result> =>
     tryRun(inNetwork([step, 'ca', ...args]), { cwd: scratch, env: { STEPPATH: file('steppath') } });
 
-  /** Runs with `kubectl port-forward` to the CA going on, as in the tutorial's other shell. */
-  const forwarded = async (work: () => Promise<void>) => {
-    const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
-    const forward = background([...kubectl.argv, '-n', 'step', 'port-forward', pod?.metadata.name ?? '', '4443:4443']);
-    try {
-      await waitFor('port-forward', async () => forward.output().includes('Forwarding from'));
-      await work();
-    } finally {
-      await forward.stop();
-    }
-  };
+  const forwarded = (work: () => Promise<void>) => whileForwarded(kubectl, work);
   const succeeded = ({ code, stdout, stderr }: Result) => assert.equal(code, 0, stdout + stderr);
 
   return [
@@ -62,9 +66,9 @@ export function outsideSteps({ kubectl, step, scratch, inNetwork }: Context): St
         const inCa = ['-n', 'step', 'exec', pod?.metadata.name ?? '', '--', 'step', 'certificate', 'fingerprint', root];
         const fingerprint = (await kubectl.run(inCa)).trim();
         await forwarded(async () => {
-          succeeded(await ca(['root', file('root.crt'), '--ca-url', CA_URL, '--fingerprint', fingerprint]));
+          succeeded(await ca(['root', file('root.crt'), '--ca-url', FORWARDED_CA, '--fingerprint', fingerprint]));
           succeeded(await ca(['certificate', NAME, file('snarf.crt'), file('snarf.key'), ...withRoot, ...as('admin')]));
-          const wrong = await ca(['root', file('none.crt'), '--ca-url', CA_URL, '--fingerprint', '0'.repeat(64)]);
+          const wrong = await ca(['root', file('none.crt'), '--ca-url', FORWARDED_CA, '--fingerprint', '0'.repeat(64)]);
           assert.notEqual(wrong.code, 0, 'another fingerprint is refused');
         });
         const json = await run([step, 'certificate', 'inspect', '--format', 'json', file('snarf.crt')]);

@@ -12,6 +12,7 @@ import { autocert } from '../autocert.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { manifestsOf } from '../installed.ts';
+import { whileAllowed } from '../network-parties.ts';
 
 /** Namespaces of these steps. */
 export const RIGHTS_NAMESPACES = { rights: 'e2e-rights', replaced: 'e2e-replaced' } as const;
@@ -100,17 +101,24 @@ export function rightsSteps(context: Context): {
     },
     {
       id: '16.5',
-      name: "with a pod's own certificate step-ca renews nothing: /renew and /rekey answer 401",
+      name: "with a pod's own certificate, and let through to it, step-ca renews nothing: /renew and /rekey answer 401",
       run: async () => {
         const own = `--cacert root.crt --cert site.crt --key site.key`;
-        for (const each of deliveries) {
-          for (const path of ['renew', 'rekey']) {
-            const ask = `curl -s -o /tmp/answer -w '%{http_code}' ${own} -X POST -d '{}' https://ca.${SYSTEM}.svc/1.0/${path}`;
-            const command = ['/bin/sh', '-c', `cd ${CERTIFICATE_DIR}; ${ask}; echo; cat /tmp/answer`];
-            const answer = await kubectl.exec(NAMESPACE, `right-${each}`, 'main', command);
-            assert.match(answer, path === 'renew' ? /^401/ : /^40[01]/, answer);
+        const ask = async (pod: string, path: string) => {
+          const curl = `curl -s -o /tmp/answer -w '%{http_code}' ${own} -X POST -d '{}' https://ca.${SYSTEM}.svc/1.0/${path}`;
+          const command = ['/bin/sh', '-c', `cd ${CERTIFICATE_DIR}; ${curl}; echo; cat /tmp/answer`];
+          const answer = () => kubectl.exec(NAMESPACE, pod, 'main', command); // fails while the network refuses it
+          return waitFor(`the CA to answer ${pod}`, answer);
+        };
+        const peer = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': NAMESPACE } } };
+        await whileAllowed(kubectl, [peer], async () => {
+          for (const each of deliveries) {
+            for (const path of ['renew', 'rekey']) {
+              const answer = await ask(`right-${each}`, path);
+              assert.match(answer, path === 'renew' ? /^401/ : /^40[01]/, answer);
+            }
           }
-        }
+        });
       },
     },
   ];

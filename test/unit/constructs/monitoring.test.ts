@@ -22,7 +22,7 @@ const RUNBOOKS = readFileSync(join(import.meta.dirname, '../../../docs/runbooks.
 function made(props: Props = {}, injector = Injector.webhook()): readonly Manifest[] {
   return synth((chart) => {
     const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), injector });
-    new AutocertMonitoring(chart, 'monitoring', { webhook, ...props });
+    new AutocertMonitoring(chart, 'monitoring', { webhook, metricsFrom: [], ...props });
   });
 }
 const monitors = (manifests: readonly Manifest[]) => manifests.filter(({ kind }) => kind === 'PodMonitor');
@@ -134,7 +134,10 @@ describe('AutocertMonitoring', () => {
         url: 'https://ca.example.com',
         rootCertificate: rootPem,
       });
-      new AutocertMonitoring(chart, 'monitoring', { webhook: new AutocertWebhook(chart, 'autocert', { ca }) });
+      new AutocertMonitoring(chart, 'monitoring', {
+        webhook: new AutocertWebhook(chart, 'autocert', { ca }),
+        metricsFrom: [],
+      });
     });
     expect(listed(monitors(elsewhere))).toEqual(['PodMonitor/autocert', 'PodMonitor/autocert-signer']);
     expect(rulesOf(elsewhere).map(({ alert }: { alert: string }) => alert)).not.toContain('AutocertCaVolumeFull');
