@@ -4,8 +4,8 @@
  */
 import { Chart, type Duration } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import type { SystemNetwork } from './network-policies.ts';
 import type { PolicyConfig } from '../runtime/contract.ts';
+import type { SystemNetwork } from './network-policies.ts';
 import { refuseTwins } from './twins.ts';
 import { check } from './validation.ts';
 

@@ -11,7 +11,7 @@ export type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-
 export type { IStepCa } from './i-step-ca.ts';
 export type { StepCaFromUrlProps } from './imported-step-ca.ts';
 export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.ts';
-export { Injector, type WebhookInjectorOptions } from './injector.ts';
+export { type ApiServerClientCa, Injector, type WebhookInjectorOptions } from './injector.ts';
 export type { LifetimeProps } from './lifetimes.ts';
 export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.ts';
 export type { NetworkDestination } from './network-peers.ts';

@@ -5,8 +5,20 @@
 import { Duration } from 'cdk8s';
 import { DELIVERIES, type Delivery, SIDECAR_STYLES, type SidecarStyle } from '../runtime/contract.ts';
 import { goDuration, isDuration } from './lifetimes.ts';
+import { defined } from './objects.ts';
 import { type ContainerResources, checkResources } from './pods.ts';
-import { checkFlag, checkOneOf, checkReplicas, refuse } from './validation.ts';
+import {
+  checkFlag,
+  checkKey,
+  checkList,
+  checkObject,
+  checkObjectName,
+  checkOneOf,
+  checkOptional,
+  checkReplicas,
+  checkText,
+  refuse,
+} from './validation.ts';
 
 const WEBHOOK_RESOURCES: ContainerResources = {
   // Node idles at about 60 MiB with the webhook loaded; a thousand admissions a second stay under 120.
@@ -36,6 +48,12 @@ export interface WebhookInjectorOptions {
   readonly failurePolicy?: 'Fail' | 'Ignore';
   /** How long the API server waits for the webhook: 1 to 30 whole seconds. @default Duration.seconds(5) */
   readonly timeout?: Duration;
+  /**
+   * Whose client certificate the API server shows to the webhook: only such clients reach `/mutate`. The API server has to be
+   * given the certificate before, by an AdmissionConfiguration: see docs/constructs.md.
+   * @default - whoever reaches the port may ask, and learns what any pod's creator would
+   */
+  readonly apiServerClientCa?: ApiServerClientCa;
   /** How pods get their files unless they say otherwise. @default 'auto' - natively where the cluster can */
   readonly delivery?: Delivery;
   /** Shape of the injected agent. @default 'auto' - one native sidecar where the cluster has them */
@@ -49,6 +67,19 @@ export interface WebhookInjectorOptions {
   readonly workloadPolicy?: boolean;
 }
 
+/** By what the webhook knows the API server. */
+export interface ApiServerClientCa {
+  /** ConfigMap in Autocert's namespace with the root certificates, PEM. A change of it is followed. */
+  readonly configMap: string;
+  /** @default 'ca.crt' */
+  readonly key?: string;
+  /**
+   * Common names that are accepted. Give them where that CA signs for others, too, as the cluster's own does for every node.
+   * @default - every certificate of that CA that is for clients
+   */
+  readonly commonNames?: readonly string[];
+}
+
 /** The options, checked, with their defaults. */
 export interface WebhookSettings {
   readonly replicas: number;
@@ -59,6 +90,7 @@ export interface WebhookSettings {
   readonly sidecar: SidecarStyle;
   readonly agentResources: ContainerResources;
   readonly workloadPolicy: boolean;
+  readonly apiServerClientCa: (ApiServerClientCa & { readonly key: string }) | undefined;
 }
 
 /** What injects. */
@@ -74,6 +106,7 @@ export class Injector {
       sidecar: checkOneOf('sidecar', options.sidecar ?? 'auto', SIDECAR_STYLES),
       agentResources: checkResources('agentResources', options.agentResources ?? AGENT_RESOURCES),
       workloadPolicy: checkFlag('workloadPolicy', options.workloadPolicy ?? true),
+      apiServerClientCa: checkOptional('apiServerClientCa', options.apiServerClientCa, checkClientCa),
     });
   }
 
@@ -96,6 +129,17 @@ export class Injector {
     this.type = webhook ? 'webhook' : 'policy';
     this.webhook = webhook;
   }
+}
+
+function checkClientCa(prop: string, value: unknown) {
+  const { configMap, key, commonNames } = checkObject(prop, value) as Partial<ApiServerClientCa>;
+  const names = checkOptional(`${prop}.commonNames`, commonNames, (of, list) => checkList(of, list, checkText));
+  if (names?.length === 0) refuse(`${prop}.commonNames`, names, 'it takes one name at least, or is left out');
+  return {
+    configMap: checkObjectName(`${prop}.configMap`, configMap),
+    key: checkKey(`${prop}.key`, key ?? 'ca.crt'),
+    ...defined({ commonNames: names }),
+  };
 }
 
 function checkTimeout(prop: string, value: unknown): number {

@@ -33,10 +33,13 @@ const PATHS = {
   root: `ca/${PkiFile.root}`,
   password: `provisioner/${PkiFile.password}`,
   nextPassword: `provisioner/${PkiFile.nextPassword}`,
+  clientCa: 'api-server/ca.crt',
 };
 
 /** For an hour: as long as a kubelet that is restarted, or a node that is cut off, may keep a pod from a new token. */
 const API_ACCESS = apiAccess(3600);
+/** File with the roots by which the API server is known: {@link ProgramInput.clientCa}. */
+export const CLIENT_CA_FILE = `${FOLDER}/${PATHS.clientCa}`;
 
 /** How a program reaches the CA: part of its configuration. */
 export function caConfig(ca: IStepCa): CaConfig {
@@ -74,6 +77,8 @@ export interface ProgramInput extends SchedulingProps {
   readonly userFromPlatform: boolean;
   readonly replicas: number;
   readonly resources: ContainerResources;
+  /** What is mounted as {@link CLIENT_CA_FILE}. */
+  readonly clientCa?: { readonly configMap: string; readonly key: string } | undefined;
   /** What it serves, besides {@link HEALTH}. */
   readonly ports: readonly ProgramPort[];
   readonly rights: Rights;
@@ -161,11 +166,12 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
   };
 }
 
-function sources({ ca, name }: ProgramInput): k8s.VolumeProjection[] {
+function sources({ ca, name, clientCa }: ProgramInput): k8s.VolumeProjection[] {
   const item = (object: string, key: string, path: string) => ({ name: object, items: [{ key, path }] });
   return [
     { configMap: item(configMapOf(name), PATHS.config, PATHS.config) },
     { configMap: item(ca.rootConfigMap, PkiFile.root, PATHS.root) },
+    ...(clientCa ? [{ configMap: item(clientCa.configMap, clientCa.key, PATHS.clientCa) }] : []),
     { secret: item(ca.provisionerPasswordSecret, PkiFile.password, PATHS.password) },
     // There only while one password replaces the other.
     { secret: { ...item(ca.provisionerPasswordSecret, PkiFile.nextPassword, PATHS.nextPassword), optional: true } },

@@ -152,6 +152,12 @@ export const checkObjectName = checkString(
   (name) => name.length <= 253 && name.split('.').every(isDnsLabel),
 );
 
+/** A key of a ConfigMap or a Secret, which is a file name once mounted. */
+export const checkKey = checkString(
+  'it takes letters, digits, "-", "_" and ".", at most 253 of them, such as "ca.crt"',
+  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,253}$/,
+);
+
 const isHostName = (name: string) => hostProblem(name, false) === undefined;
 
 const checkDomain = checkString(

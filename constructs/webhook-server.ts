@@ -15,9 +15,9 @@ import type { IStepCa } from './i-step-ca.ts';
 import { addInjectionWebhook } from './injection-webhook.ts';
 import type { WebhookSettings } from './injector.ts';
 import { closeWebhook } from './network-policies.ts';
-import { metadata } from './objects.ts';
+import { defined, metadata } from './objects.ts';
 import type { ContainerImage, SchedulingProps } from './pods.ts';
-import { addProgram, caConfig } from './program.ts';
+import { addProgram, CLIENT_CA_FILE, caConfig } from './program.ts';
 import { WEBHOOK_RIGHTS } from './rights.ts';
 
 /** Name of every object, the registration among them, and the label `app` of the pods. */
@@ -45,10 +45,14 @@ export interface WebhookServerInput extends SchedulingProps {
 export function addWebhookServer(scope: Construct, input: WebhookServerInput): void {
   const { ca, image, policy, settings } = input;
   const { namespace } = ca;
+  const clientCa = settings.apiServerClientCa;
   const atStart = {
     port: ADMISSION.number,
     certificatePort: CERTIFICATES.number,
     healthPort: WEBHOOK_HEALTH_PORT,
+    ...(clientCa && {
+      apiServer: { clientCaFile: CLIENT_CA_FILE, ...defined({ commonNames: clientCa.commonNames }) },
+    }),
   };
   const config = webhookConfig(input);
   if (ca.network !== undefined) closeWebhook(scope, ca.network);
@@ -62,6 +66,7 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
     replicas: settings.replicas,
     resources: settings.resources,
     ports: [ADMISSION, CERTIFICATES],
+    clientCa,
     rights: WEBHOOK_RIGHTS,
   });
   const servicePort = (port: number, { name, number }: typeof ADMISSION) => {

@@ -309,6 +309,8 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   readonly certificatePort: number;
   /** Port of `/healthz`, `/readyz` and `/metrics` (plain HTTP). */
   readonly healthPort: number;
+  /** Who may ask for admission: holders of certificates under these roots (PEM), with these common names. Absent: everybody. */
+  readonly apiServer?: { readonly clientCaFile: string; readonly commonNames?: readonly string[] };
   readonly agent: AgentContainer;
   readonly delivery: Delivery;
   readonly sidecar: SidecarStyle;

@@ -15,7 +15,6 @@ import { createLeaf } from '../../runtime/x509/signing.ts';
 /** See the module's header. */
 export interface Credentials {
   readonly csrPem: string;
-  readonly token: Secret;
   /** A session with the CA; `ask` is called for each answer, and throws when there is none. */
   readonly session: (ask: () => void) => CaSession;
 }
@@ -43,7 +42,6 @@ export async function sharedCredentials(): Promise<Credentials> {
   const tokens = { mint: async () => new Secret('one-time token') };
   return {
     csrPem,
-    token: new Secret('service-account token'),
     session: (ask) => {
       const answer = async <T>(value: T): Promise<T> => {
         ask();

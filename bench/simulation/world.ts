@@ -5,10 +5,12 @@
  * @module
  */
 
+import type { V1TokenReview } from '@kubernetes/client-node';
 import { type Holding, type Memory, nextStep } from '../../runtime/agent/next-step.ts';
 import type { PolicyConfig, RenewalInfo } from '../../runtime/contract.ts';
 import { Annotation, AttestationToken, NAMESPACE_LABEL } from '../../runtime/contract.ts';
 import { AutocertError } from '../../runtime/lib/errors.ts';
+import { Secret } from '../../runtime/lib/secret.ts';
 import { formatDuration } from '../../runtime/policy/duration.ts';
 import { BACKDATE_MS } from '../../runtime/policy/lifetimes.ts';
 import { Issuer } from '../../runtime/step-ca/issuer.ts';
@@ -57,6 +59,8 @@ export interface Tally {
 }
 
 interface Agent {
+  /** Name and UID of its pod, and its token. */
+  readonly name: string;
   readonly random: () => number;
   holding: Holding | undefined;
   memory: Memory;
@@ -111,7 +115,15 @@ class World {
     }
     for (let index = 0; index < agents; index += 1) {
       const random = randomNumbers(index + 2);
-      const agent: Agent = { random, holding: undefined, memory: {}, failed: false, issuedAt: 0, notAfter: 0 };
+      const agent: Agent = {
+        name: `pod-${index}`,
+        random,
+        holding: undefined,
+        memory: {},
+        failed: false,
+        issuedAt: 0,
+        notAfter: 0,
+      };
       this.#agents.push(agent);
       this.#queue.add(random() * startWithinMs, () => this.#wake(agent));
     }
@@ -188,19 +200,24 @@ class World {
       return value as T;
     };
     const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
-    const pod = {
-      metadata: { uid: 'uid', annotations: { [Annotation.name]: `a.${NAMESPACE}.svc` } },
+    const pod = (uid: string) => ({
+      metadata: { uid, annotations: { [Annotation.name]: `a.${NAMESPACE}.svc` } },
       spec: { serviceAccountName: 'default' },
+    });
+    const review = (name: string) => {
+      const extra = {
+        'authentication.kubernetes.io/pod-name': [name],
+        'authentication.kubernetes.io/pod-uid': [name],
+      };
+      const user = { username: `system:serviceaccount:${NAMESPACE}:default`, extra };
+      return { status: { authenticated: true, audiences: [AttestationToken.audience], user } };
     };
-    const extra = {
-      'authentication.kubernetes.io/pod-name': ['pod'],
-      'authentication.kubernetes.io/pod-uid': ['uid'],
-    };
-    const user = { username: `system:serviceaccount:${NAMESPACE}:default`, extra };
-    const review = { status: { authenticated: true, audiences: [AttestationToken.audience], user } };
     return {
-      create: <T>() => answer<T>(review),
-      get: <T>(path: string) => answer<T>(path.includes('/pods/') ? pod : { metadata: { labels } }),
+      create: <T>(_path: string, body: unknown) => answer<T>(review((body as V1TokenReview).spec.token ?? '')),
+      get: <T>(path: string) => {
+        const [, name] = /\/pods\/(.+)$/.exec(path) ?? [];
+        return answer<T>(name === undefined ? { metadata: { labels } } : pod(name));
+      },
     };
   }
 
@@ -236,7 +253,10 @@ class World {
   async #obtain(agent: Agent, service: CertificateService, starting: boolean, clockNow: Date) {
     add(this.#requests, this.#now());
     try {
-      const { answer } = await service.issue(this.#credentials.token, { csr: this.#credentials.csrPem, starting });
+      const { answer } = await service.issue(
+        { token: new Secret(agent.name), namespace: NAMESPACE },
+        { csr: this.#credentials.csrPem, starting },
+      );
       const { notBefore, notAfter } = this.#signed;
       add(this.#issuances, this.#now());
       this.#issued += 1;

@@ -53,7 +53,7 @@ export class PodEvents {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
     this.#monotonic = options.monotonic ?? (() => performance.now());
-    this.#allowance = new Allowance(this.#monotonic, MAX_PER_SECOND, MAX_PER_SECOND);
+    this.#allowance = new Allowance(this.#monotonic, { perSecond: MAX_PER_SECOND, burst: MAX_PER_SECOND });
   }
 
   /**

@@ -4,10 +4,11 @@
  * @module
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { boundConnections } from './connections.ts';
 
-/** Connections at a time; with one more the oldest is closed. */
-const MAX_CONNECTIONS = 64;
+/** Kubelet and Prometheus need a few; `kubectl port-forward` comes from the pod's own address. */
+const CONNECTIONS = { total: 64, byPeer: 32 } as const;
 /** Until a connection has brought its request, and while nothing moves on it, milliseconds. */
 const TIMEOUT_MS = 5_000;
 /** For so long the same text of the metrics is told, milliseconds. */
@@ -36,7 +37,8 @@ export async function serveHealth(port: number, ports: HealthPorts, host?: strin
     void respond(request, response, ports, render);
   });
   server.setTimeout(TIMEOUT_MS);
-  limitConnections(server);
+  server.maxHeadersCount = 100;
+  boundConnections(server, CONNECTIONS);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -49,17 +51,6 @@ export async function serveHealth(port: number, ports: HealthPorts, host?: strin
         server.closeAllConnections();
       }),
   };
-}
-
-/** Refusing the newest would keep kubelet out while somebody holds connections open. */
-function limitConnections(server: Server): void {
-  const open = new Set<Socket>();
-  server.on('connection', (socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    const [oldest] = open;
-    if (open.size > MAX_CONNECTIONS) oldest?.destroy();
-  });
 }
 
 /** The same text for all who ask while it is being made, and for a while after that. */

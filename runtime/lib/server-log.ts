@@ -3,7 +3,7 @@
  * @module
  */
 import { pino } from 'pino';
-import type { Log } from './log.ts';
+import { boundedLog, type Log } from './log.ts';
 
 /** Fields that never reach a log, whoever passes them by mistake; `Secret` values redact themselves. */
 const NEVER = ['token', 'password', 'key', 'keyPem', 'authorization'];
@@ -11,5 +11,5 @@ const NEVER = ['token', 'password', 'key', 'keyPem', 'authorization'];
 /** A logger whose lines carry `component`. */
 export function serverLog(component: string, destination?: { write(line: string): void }): Log {
   const options = { base: { component }, redact: NEVER.flatMap((name) => [name, `*.${name}`]) };
-  return destination ? pino(options, destination) : pino(options);
+  return boundedLog(destination ? pino(options, destination) : pino(options));
 }

@@ -20,9 +20,27 @@ export class Faults extends Error {
   }
 }
 
+/** What was given, for a message: at most a hundred characters, and no more work for megabytes than for them. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const text = JSON.stringify(sample(value, 0)) ?? 'nothing';
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+const SHOWN = 100;
+
+/** As much of a value as can be among the first characters of its JSON. */
+function sample(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.slice(0, SHOWN + 1);
+  if (typeof value !== 'object' || value === null || depth === SHOWN) return value;
+  if (Array.isArray(value)) return value.slice(0, SHOWN).map((element) => sample(element, depth + 1));
+  const part: Record<string, unknown> = {};
+  let length = 0;
+  for (const key in value) {
+    part[key.slice(0, SHOWN + 1)] = sample(value[key as keyof typeof value], depth + 1);
+    length += 1 + key.length;
+    if (length > SHOWN) break;
+  }
+  return part;
 }
 
 export function wanted(what: string, value: unknown): Error {

@@ -3,11 +3,15 @@
  * request, writing the response.
  * @module
  */
-import { AutocertError } from '../lib/errors.ts';
-import { isRecord } from '../lib/validator.ts';
+import { AutocertError, MAX_MESSAGE } from '../lib/errors.ts';
+import { isRecord, shown } from '../lib/validator.ts';
 import type { JsonPatch } from './patch.ts';
 
 const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
+/** The API server's are UUIDs; the response has to have the same. */
+const MAX_UID = 128;
+/** Longest name that the Kubernetes API takes (RFC 1123 subdomain). */
+const MAX_NAME = 253;
 
 /** What the API server asks. */
 export interface AdmissionRequest {
@@ -40,11 +44,14 @@ export function readReview(body: unknown): AdmissionRequest {
   }
   const { request } = body;
   if (!isRecord(request)) throw invalid('request must be an object', request);
-  if (typeof request.uid !== 'string' || request.uid === '') throw invalid('request.uid must be a text', request.uid);
+  const { uid } = request;
+  if (typeof uid !== 'string' || uid === '' || uid.length > MAX_UID) {
+    throw invalid(`request.uid must be a text of at most ${MAX_UID} characters`, uid);
+  }
   const object = isRecord(request.object) ? request.object : {};
   return {
     apiVersion: String(body.apiVersion),
-    uid: request.uid,
+    uid,
     kind: text(object.kind) || (isRecord(request.kind) ? text(request.kind.kind) : ''),
     operation: text(request.operation),
     subResource: text(request.subResource),
@@ -58,7 +65,7 @@ export function writeReview(request: AdmissionRequest, answer: AdmissionAnswer):
   const { apiVersion, uid } = request;
   const response = answer.allowed
     ? { uid, allowed: true, ...(answer.patch && encoded(answer.patch)) }
-    : { uid, allowed: false, status: { code: answer.code, message: answer.message } };
+    : { uid, allowed: false, status: { code: answer.code, message: answer.message.slice(0, MAX_MESSAGE) } };
   return JSON.stringify({ apiVersion, kind: 'AdmissionReview', response });
 }
 
@@ -66,11 +73,11 @@ function encoded(patch: JsonPatch): { readonly patchType: 'JSONPatch'; readonly 
   return { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') };
 }
 
+/** Cut, so that it is none that the API server knows. */
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? value.slice(0, MAX_NAME) : '';
 }
 
 function invalid(wanted: string, given: unknown): AutocertError {
-  const shown = (JSON.stringify(given) ?? 'nothing').slice(0, 100);
-  return new AutocertError('INVALID_INPUT', `not an AdmissionReview: ${wanted}, got ${shown}`);
+  return new AutocertError('INVALID_INPUT', `not an AdmissionReview: ${wanted}, got ${shown(given)}`);
 }

@@ -83,9 +83,10 @@ function close(
   return { body: writeReview(request, answer), result, fields };
 }
 
-/** Most pods are named only after admission, from the name of what creates them. */
-function nameOf({ metadata }: Pod): string {
-  return metadata.name || `${metadata.generateName ?? ''}…`;
+/** Most pods are named only after admission, from the name of what creates them. The API server has not looked at it yet. */
+function nameOf({ metadata: { name, generateName } }: Pod): string {
+  const [own, prefix] = [name, generateName].map((text) => (typeof text === 'string' ? text.slice(0, 253) : ''));
+  return own || `${prefix}…`;
 }
 
 function known<T>(value: T | undefined, what: string): T {

@@ -7,15 +7,14 @@
 import type { CertificateAnswer, CertificateRequestBody, PolicyConfig, RenewalInfo } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import { namespaceLabels, readPod } from '../kubernetes/cluster-state.ts';
-import { Allowance } from '../lib/allowance.ts';
+import { Allowance, Allowances } from '../lib/allowance.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
-import type { Secret } from '../lib/secret.ts';
 import { isRecord } from '../lib/validator.ts';
 import { type Claim, judge } from '../policy/judgement.ts';
 import type { Issuance } from '../step-ca/audit.ts';
 import type { Issuer, Outage } from '../step-ca/issuer.ts';
 import { readKeyRequestPem } from '../x509/certificate-request.ts';
-import { noAnswer, review } from './attestation.ts';
+import { type Attestation, noAnswer, review } from './attestation.ts';
 import { Pacer } from './pacer.ts';
 
 /** What the endpoint needs of the world. */
@@ -36,7 +35,7 @@ export interface Issued extends Issuance {
 
 /** Answers one request; `onClaim` learns which pod asks as soon as that is proven. */
 export type CertificateEndpoint = (
-  attestation: Secret,
+  attestation: Attestation,
   body: unknown,
   onClaim?: (claim: Claim) => void,
 ) => Promise<Issued>;
@@ -61,6 +60,13 @@ const RENEWING_MS = { first: 5_000, longest: 200_000 } as const;
 const LOOKUPS_IN_OUTAGE = { perSecond: 0.5, burst: 10 } as const;
 
 /**
+ * Certificates of one pod: an agent wants one at its start and one at each renewal. More would fill the CA's database and
+ * keep it busy.
+ */
+const BY_POD = { perSecond: 0.5, burst: 10 } as const;
+const MAX_PODS = 10_000;
+
+/**
  * Makes the endpoint. It throws AutocertError: `INVALID_INPUT` (the request), `UNAUTHENTICATED` (the attestation),
  * `GONE` (the pod), `FORBIDDEN` (namespace or names, as things are now), `CA_REJECTED`, `UNAVAILABLE` with the time to
  * come back (API server or CA).
@@ -71,7 +77,8 @@ export function createCertificateService(policy: () => PolicyConfig, ports: Cert
   const pacers = { starting: new Pacer(monotonic, random), renewing: new Pacer(monotonic, random) };
   /** Since when the API server has not answered; absent: it has. */
   let apiAwaySince: number | undefined;
-  const lookups = new Allowance(monotonic, LOOKUPS_IN_OUTAGE.perSecond, LOOKUPS_IN_OUTAGE.burst);
+  const lookups = new Allowance(monotonic, LOOKUPS_IN_OUTAGE);
+  const byPod = new Allowances(monotonic, BY_POD, MAX_PODS);
 
   const comeBackAfter = (starting: boolean, outage?: Outage) => {
     const { first, longest } = starting ? STARTING_MS : RENEWING_MS;
@@ -100,6 +107,7 @@ export function createCertificateService(policy: () => PolicyConfig, ports: Cert
       if (verdict.kind === 'refused')
         throw new AutocertError(verdict.code, verdict.message, { reason: verdict.reason });
       if (outage) throw unavailable(starting, outage);
+      if (!byPod.take(claim.podUID)) throw tooOften(claim, comeBackAfter(starting));
       const { commonName, sans } = verdict.spec;
       const { lifetimeMs } = verdict;
       // Before the CA is asked: without roots to hand out a certificate is of no use.
@@ -124,6 +132,11 @@ export function createCertificateService(policy: () => PolicyConfig, ports: Cert
     }
   };
   return { issue, comeBackAfter: (starting) => comeBackAfter(starting) };
+}
+
+function tooOften({ namespace, podName }: Claim, retryAfterMs: number): AutocertError {
+  const message = `pod ${namespace}/${podName} has had ${BY_POD.burst} certificates just now; it gets one in ${1 / BY_POD.perSecond} s`;
+  return new AutocertError('UNAVAILABLE', message, { status: 429, retryAfterMs, reason: 'TooOften' });
 }
 
 function readBody(body: unknown): Required<CertificateRequestBody> {

@@ -30,6 +30,7 @@ const WEBHOOK: Shape = {
   port,
   certificatePort: port,
   healthPort: port,
+  apiServer: optional(object({ clientCaFile: text, commonNames: optional(list(text, { atLeast: 1 })) })),
   agent: object({
     image: text,
     imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),

@@ -13,12 +13,13 @@ import {
   STATUS_INJECTED,
   VolumeName,
 } from '../contract.ts';
+import { shown } from '../lib/validator.ts';
 import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
 import { parseDuration } from '../policy/duration.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { AgentStyle } from './injection-patch.ts';
 import { nativeObstacle } from './native-patch.ts';
-import { containersOf, type Pod } from './pod.ts';
+import { containersOf, type Pod, type PodSpec } from './pod.ts';
 
 /** How a pod gets its files. */
 export type Plan = { readonly spec: CertificateSpec } & (
@@ -78,28 +79,33 @@ function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster
   return { kind: 'inject', plan: { delivery: 'sidecar', style, spec } };
 }
 
-/** Names and mount paths of the pod that Autocert needs for itself. */
-function conflicts({ spec }: Pod): string[] {
+/** Conflicts that are told. */
+const MAX_CONFLICTS = 5;
+
+/** Names and mount paths of the pod that Autocert needs for itself; the first few of them. */
+function conflicts({ spec }: Pod): readonly string[] {
   const found: string[] = [];
+  for (const conflict of conflictsOf(spec)) {
+    found.push(conflict);
+    if (found.length === MAX_CONFLICTS) break;
+  }
+  return found;
+}
+
+function* conflictsOf(spec: PodSpec): Generator<string> {
   for (const { name } of spec.volumes ?? []) {
-    if (OUR_VOLUMES.has(name)) found.push(`volume ${JSON.stringify(name)} is Autocert's: give yours another name`);
+    if (OUR_VOLUMES.has(name)) yield `volume ${shown(name)} is Autocert's: give yours another name`;
   }
   for (const { name, volumeMounts } of containersOf(spec)) {
-    if (OUR_CONTAINERS.has(name))
-      found.push(`container ${JSON.stringify(name)} is Autocert's: give yours another name`);
+    if (OUR_CONTAINERS.has(name)) yield `container ${shown(name)} is Autocert's: give yours another name`;
     for (const mount of volumeMounts ?? []) {
       if (OUR_VOLUMES.has(mount.name)) {
-        found.push(
-          `container ${JSON.stringify(name)} mounts the volume ${JSON.stringify(mount.name)}: remove that mount, Autocert adds it`,
-        );
+        yield `container ${shown(name)} mounts the volume ${shown(mount.name)}: remove that mount, Autocert adds it`;
       } else if (isAtFiles(mount.mountPath)) {
-        found.push(
-          `container ${JSON.stringify(name)} mounts ${JSON.stringify(mount.mountPath)}, where Autocert mounts its files: mount yours elsewhere`,
-        );
+        yield `container ${shown(name)} mounts ${shown(mount.mountPath)}, where Autocert mounts its files: mount yours elsewhere`;
       }
     }
   }
-  return found;
 }
 
 /** At the folder of the files or below it, however it is spelt. */

@@ -8,14 +8,13 @@
 import { type FailureReport, MAX_REPORTED_REASON } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import type { PodReference } from '../kubernetes/events.ts';
-import { Allowance } from '../lib/allowance.ts';
+import { Allowance, Allowances } from '../lib/allowance.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { putNewest } from '../lib/newest.ts';
-import type { Secret } from '../lib/secret.ts';
 import { Faults, flag, object, optional, text, time } from '../lib/validator.ts';
 import type { Claim } from '../policy/judgement.ts';
-import { review } from './attestation.ts';
+import { type Attestation, review } from './attestation.ts';
 
 /** What it takes. */
 export interface FailureReportPorts {
@@ -46,10 +45,9 @@ const KEPT_MS = 2.5 * 3_600_000;
 /** Pods that are remembered; beyond them the oldest report is forgotten. */
 const MAX_KEPT = 20_000;
 /** Each report costs the API server a TokenReview. */
-const PER_SECOND = 10;
-const BURST = 100;
+const ALL = { perSecond: 10, burst: 100 } as const;
 /** One address, which may be a node's with a hundred pods behind it, gets a part of that, so that it silences nobody. */
-const ADDRESS = { perSecond: 1, burst: 20, remembered: 1_000 } as const;
+const ADDRESS = { perSecond: 1, burst: 20 } as const;
 /** An agent reports once an hour. One that does so sooner was restarted, or means no good. */
 const POD_EVERY_MS = 600_000;
 /** Those for whom there was no room come again: half of them sooner, half later. */
@@ -73,14 +71,14 @@ const checkReport = object({
 export class FailureReports {
   readonly #ports: FailureReportPorts;
   readonly #allowance: Allowance;
-  /** By address, the newest last. */
-  readonly #addresses = new Map<string, Allowance>();
+  readonly #addresses: Allowances;
   /** By the pod's UID, oldest first. */
   readonly #kept = new Map<string, Kept>();
 
   constructor(ports: FailureReportPorts) {
     this.#ports = ports;
-    this.#allowance = new Allowance(ports.monotonic, PER_SECOND, BURST);
+    this.#allowance = new Allowance(ports.monotonic, ALL);
+    this.#addresses = new Allowances(ports.monotonic, ADDRESS);
   }
 
   /**
@@ -88,9 +86,9 @@ export class FailureReports {
    * @param address of whoever sends it
    * @throws AutocertError `INVALID_INPUT`, `UNAUTHENTICATED`, `UNAVAILABLE` (too many at once, or no API server)
    */
-  async take(attestation: Secret, body: unknown, address: string): Promise<Taken> {
+  async take(attestation: Attestation, body: unknown, address: string): Promise<Taken> {
     const report = readReport(body);
-    if (!this.#ofAddress(address).take() || !this.#allowance.take()) throw this.#tooMany();
+    if (!this.#addresses.take(address) || !this.#allowance.take()) throw this.#tooMany();
     const claim = await review(this.#ports.api, attestation);
     const { namespace, podName: name, podUID: uid } = claim;
     const last = this.#kept.get(uid);
@@ -121,13 +119,6 @@ export class FailureReports {
       const times = this.#current().flatMap(({ notAfter }) => notAfter ?? []);
       return times.length === 0 ? [] : [{ labels: { delivery }, value: Math.min(...times) }];
     });
-  }
-
-  #ofAddress(address: string): Allowance {
-    const { perSecond, burst, remembered } = ADDRESS;
-    const allowance = this.#addresses.get(address) ?? new Allowance(this.#ports.monotonic, perSecond, burst);
-    putNewest(this.#addresses, address, allowance, remembered);
-    return allowance;
   }
 
   #tooMany(): AutocertError {

@@ -4,9 +4,19 @@
  */
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import Fastify, { type FastifyInstance, type FastifyReply, type RouteGenericInterface } from 'fastify';
+import type { TLSSocket } from 'node:tls';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RouteGenericInterface,
+} from 'fastify';
 import type { ErrorAnswer } from '../contract.ts';
+import { boundConnections, type ConnectionBounds, intercept } from '../lib/connections.ts';
 import { AutocertError, type ErrorCode, MAX_MESSAGE, messageOf } from '../lib/errors.ts';
+import { Shares } from '../lib/shares.ts';
+import { readJsonBody } from './body.ts';
+import { type Clients, isAccepted } from './client-certificates.ts';
 import type { ServingPair } from './placeholder-certificate.ts';
 
 /** An app on an HTTPS server (plain HTTP without a certificate, for tests). */
@@ -16,17 +26,31 @@ export type HttpReply = FastifyReply<RouteGenericInterface, Server>;
 
 /** Settings of {@link httpApp}. */
 export interface HttpAppOptions {
-  /** Largest body, bytes. */
-  readonly bodyLimit: number;
+  /** Largest body, and all bodies that are being read, bytes. */
+  readonly bodies: { readonly limit: number; readonly inFlight: number };
+  readonly connections: ConnectionBounds;
   /** What to serve TLS with at first. */
   readonly tls?: ServingPair | undefined;
+  /** Who may connect; absent: everybody. */
+  readonly clients?: Clients | undefined;
   /** Aborted when the program is to end: connections are closed after their next answer. */
   readonly stopping?: AbortSignal | undefined;
+  /** Milliseconds; for tests. */
+  readonly timeouts?: Partial<typeof TIMEOUTS> | undefined;
 }
 
-/** A request that is not complete after this long is cut off; kept connections outlive the API server's own 30 s. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 90_000;
+/**
+ * A request is sent in one go, by peers that are near: what is not there after these times, milliseconds, is cut off. Kept
+ * connections outlive the API server's own 30 s.
+ */
+const TIMEOUTS = { handshake: 5_000, headers: 5_000, request: 10_000, idle: 90_000 };
+/** An answer that its reader does not take, milliseconds. */
+const STALLED_MS = 60_000;
+/** After so many a kept connection is closed, so that clients come to new replicas, too. */
+const REQUESTS_PER_CONNECTION = 10_000;
+/** A service-account token has up to 8 KiB. */
+const HEADER_BYTES = 12 * 2 ** 10;
+const HEADERS = 64;
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   INVALID_INPUT: 400,
@@ -38,21 +62,28 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 };
 
 /** Makes an app without routes. */
-export function httpApp({ bodyLimit, tls, stopping }: HttpAppOptions): HttpApp {
+export function httpApp(options: HttpAppOptions): HttpApp {
+  const { tls, clients, stopping } = options;
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const limits = { maxHeaderSize: HEADER_BYTES, headersTimeout: timeouts.headers, connectionsCheckingInterval: 500 };
+  const handshake = {
+    handshakeTimeout: timeouts.handshake,
+    ...(clients && { requestCert: true, rejectUnauthorized: true }),
+  };
   const app: HttpApp = Fastify({
-    https: tls ? secureContext(tls) : null,
-    bodyLimit,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    ...(tls ? { https: { ...limits, ...handshake, ...secureContext(tls, clients) } } : { https: null, http: limits }),
+    bodyLimit: options.bodies.limit,
+    requestTimeout: timeouts.request,
+    connectionTimeout: STALLED_MS,
+    keepAliveTimeout: timeouts.idle,
+    maxRequestsPerSocket: REQUESTS_PER_CONNECTION,
   });
+  app.server.maxHeadersCount = HEADERS;
+  if (clients) intercept<TLSSocket>(app.server, 'secureConnection', (socket) => isAccepted(socket, clients));
+  boundConnections(app.server, options.connections);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
-    try {
-      done(null, body === '' ? undefined : JSON.parse(String(body)));
-    } catch (error) {
-      done(new AutocertError('INVALID_INPUT', `the body is not JSON: ${messageOf(error).slice(0, 200)}`));
-    }
-  });
+  const bodies = { limit: options.bodies.limit, inFlight: new Shares(options.bodies.inFlight) };
+  app.addContentTypeParser('application/json', (request: FastifyRequest) => readJsonBody(request.raw, bodies));
   app.setErrorHandler((error, { headers }, reply) => sendError(reply, fromFastify(error, headers['content-type'])));
   app.setNotFoundHandler(({ method, url }, reply) =>
     sendError(reply, new AutocertError('INVALID_INPUT', `no ${method} ${url.slice(0, 200)} here`, { status: 404 })),
@@ -66,9 +97,10 @@ export function httpApp({ bodyLimit, tls, stopping }: HttpAppOptions): HttpApp {
   return app;
 }
 
-/** Options of TLS for a certificate. */
-export function secureContext({ certificatePem, keyPem }: ServingPair) {
-  return { cert: certificatePem, key: keyPem.reveal(), minVersion: 'TLSv1.2' } as const;
+/** Options of TLS for a certificate, and for the clients' own. */
+export function secureContext({ certificatePem, keyPem }: ServingPair, clients?: Clients) {
+  const ca = clients && { ca: clients.roots() };
+  return { cert: certificatePem, key: keyPem.reveal(), minVersion: 'TLSv1.2', ...ca } as const;
 }
 
 /** Listens on all addresses, on a machine without IPv6 as well. Returns the port. */
@@ -87,6 +119,8 @@ export function sendError(reply: HttpReply, error: unknown): HttpReply {
   const known = error instanceof AutocertError ? error : undefined;
   const code = known?.code ?? 'UNAVAILABLE';
   const status = known ? ownStatus(known) : 500;
+  // The rest of what is too large is not waited for.
+  if (status === 413) reply.header('connection', 'close');
   if (status >= 500 || known?.retryAfterMs !== undefined) {
     reply.header('retry-after', String(Math.max(1, Math.ceil((known?.retryAfterMs ?? 1000) / 1000))));
   }
@@ -100,10 +134,9 @@ function ownStatus({ code, status }: AutocertError): number {
   return isOwn && status !== undefined ? status : (STATUS[code] ?? 503);
 }
 
-/** Errors of fastify itself: too large, the wrong media type, a broken body. */
+/** Errors of fastify itself, such as the wrong media type. */
 function fromFastify(error: unknown, contentType: string | undefined): unknown {
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refused(413, 'the body is larger than this path takes');
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const given = JSON.stringify(contentType?.slice(0, 100) ?? '');
     return refused(415, `content-type must be application/json, got ${given}`);

@@ -53,6 +53,9 @@ export function containersOf(spec: PodSpec): readonly Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
+/** Each gets a mount, so that the patch grows with them. A node has room for some hundred. */
+const MAX_CONTAINERS = 500;
+
 /** What is wrong with a value that should be a Pod; `undefined`: it is one, as far as this program looks at it. */
 export function podProblem(value: unknown): string | undefined {
   if (!isRecord(value)) return 'object must be a Pod, and is no object';
@@ -66,6 +69,9 @@ export function podProblem(value: unknown): string | undefined {
   for (const list of ['containers', 'initContainers'] as const) {
     if (list === 'initContainers' && isAbsent(spec[list])) continue;
     if (!isListOf(spec[list], isContainer)) return `object.spec.${list} must be a list of containers`;
+    if (Array.isArray(spec[list]) && spec[list].length > MAX_CONTAINERS) {
+      return `object.spec.${list} has ${spec[list].length} containers, at most ${MAX_CONTAINERS} are injected`;
+    }
   }
   if (!isAbsent(spec.volumes) && !isListOf(spec.volumes, (volume) => isText(volume.name))) {
     return 'object.spec.volumes must be a list of volumes';

@@ -7,6 +7,7 @@ import type { WebhookConfig } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents, type PodReference } from '../kubernetes/events.ts';
 import { messageOf } from '../lib/errors.ts';
+import { eventLoopLateness } from '../lib/event-loop.ts';
 import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
 import { serveHealth } from '../lib/health-server.ts';
 import type { Log } from '../lib/log.ts';
@@ -25,6 +26,7 @@ import { buildApp } from './app.ts';
 import { type Capabilities, findCapabilities } from './capabilities.ts';
 import { buildCertificateApp } from './certificate-app.ts';
 import { createCertificateService } from './certificate-endpoint.ts';
+import { configuredClients } from './client-certificates.ts';
 import { readWebhookConfig } from './config.ts';
 import { FailureReports } from './failure-reports.ts';
 import { listen, secureContext } from './http-server.ts';
@@ -44,6 +46,8 @@ export interface WebhookOptions {
   readonly signal: AbortSignal;
   /** How long requests are still taken while the Service's endpoints are taken away. @default 3000 */
   readonly lingerMs?: number;
+  /** How often the roots of the API server's certificate are looked at. @default 10000 */
+  readonly followMs?: number;
 }
 
 /** A webhook that listens. */
@@ -62,6 +66,9 @@ export interface RunningWebhook {
 const EVERY = { cluster: 60_000, renewals: 15_000 } as const;
 const SERVING_MS = 1_000;
 const LINGER_MS = 3_000;
+/** The API server waits five seconds for an admission, unless it is told otherwise. */
+const LATE_MS = 1_000;
+const LOOK_MS = 500;
 
 /** Runs the webhook with the configuration in `configFile`, which is followed, until SIGTERM or SIGINT. */
 export async function runWebhook(configFile: string): Promise<void> {
@@ -123,9 +130,16 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
       return `waiting for the CA: no serving certificate: ${serving.problem ?? issuer.outage?.reason ?? 'not asked yet'}`;
     return undefined;
   };
-  const tls = placeholderCertificate(now());
+  /** What is served; at first a certificate that nobody trusts. */
+  let pair = placeholderCertificate(now());
+  const tls = pair;
+  const clients = configuredClients(config(), log);
+  const serve = () => {
+    app.server.setSecureContext(secureContext(pair, clients));
+    certificateApp.server.setSecureContext(secureContext(pair));
+  };
   const surroundings = { config, capabilities: () => capabilities, sidecar: currentSidecar };
-  const app = buildApp({ ...surroundings, metrics, log, tls, stopping: signal });
+  const app = buildApp({ ...surroundings, metrics, log, tls, clients, stopping: signal });
   const certificateApp = buildCertificateApp({
     certificates: createCertificateService(config, { api, issuer, renewal, monotonic }),
     renewal: (namespace) => renewal.for(namespace),
@@ -139,14 +153,16 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     metrics,
     log,
     tls,
+    isBusy: isLate(signal),
     stopping: signal,
   });
   const serving = new ServingCertificate({
     issuer,
     names: () => config().servingNames,
     replaceBefore: () => renewal.replaceBefore(config().namespace),
-    install: (pair: ServingPair) => {
-      for (const { server } of [app, certificateApp]) server.setSecureContext(secureContext(pair));
+    install: (next: ServingPair) => {
+      pair = next;
+      serve();
       chain = splitPem(pair.certificatePem);
     },
     now,
@@ -183,6 +199,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     keepIssuer(issuer, { log, signal }),
     // It reports its failures itself.
     keep(undefined, SERVING_MS, () => serving.keep()),
+    keep(undefined, options.followMs ?? FOLLOW_FILES_MS, async () => {
+      if (clients?.refresh()) serve();
+    }),
     keep('what is to be renewed cannot be read', EVERY.renewals, () => renewal.refresh(api, config().namespace)),
     keep('Services cannot be resolved', EVERY.cluster, () =>
       addresses.refresh(async (name) => (await lookup(name)).address, log),
@@ -194,6 +213,18 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     await Promise.all([app.close(), certificateApp.close(), health.close()]);
   });
   return { port, certificatePort, healthPort: health.port, stopped };
+}
+
+/** Whether the event loop was late lately by so much that admission needs all of it. */
+function isLate(signal: AbortSignal): () => boolean {
+  const lateness = eventLoopLateness();
+  let late = 0;
+  const look = () => {
+    late = lateness();
+  };
+  const timer = setInterval(look, LOOK_MS).unref();
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  return () => late > LATE_MS;
 }
 
 function podOf({ namespace, podName, podUID }: Claim): PodReference {

@@ -5,11 +5,11 @@
  */
 import type { PolicyConfig } from '../../runtime/contract.ts';
 import { AutocertError } from '../../runtime/lib/errors.ts';
-import { Secret } from '../../runtime/lib/secret.ts';
 import type { Claim } from '../../runtime/policy/judgement.ts';
 import { type CertificateService, createCertificateService } from '../../runtime/webhook/certificate-endpoint.ts';
 import { RenewalInformation } from '../../runtime/webhook/renewal-info.ts';
 import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
+import { attestationOf } from './attestation.ts';
 import { MemoryCa } from './memory-ca.ts';
 import { ObjectStore } from './object-store.ts';
 import { policy, runningPod } from './pods.ts';
@@ -17,7 +17,7 @@ import { policy, runningPod } from './pods.ts';
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 /** What the pod proves itself by; the API server says whose it is. */
-export const ATTESTATION = new Secret('service.account.token');
+export const ATTESTATION = attestationOf('service.account.token');
 /** Paths of what the API server is asked. */
 export const POD = '/api/v1/namespaces/shop/pods/web-0';
 export const NAMESPACE = '/api/v1/namespaces/shop';

@@ -1,5 +1,6 @@
 import { ApiObject, App, Chart, Duration, JsonPatch } from 'cdk8s';
 import {
+  type ApiServerClientCa,
   AutocertNamespace,
   AutocertWebhook,
   type AutocertWebhookProps,
@@ -76,6 +77,25 @@ describe('AutocertWebhook', () => {
     ]);
     expect(config(manifests)).toMatchObject({ port: 4443, certificatePort: 4444, healthPort: 9402 });
     expect(registration(manifests).clientConfig.service.port).toBe(443);
+  });
+
+  test('lets everybody ask for admission, unless it is told by which CA it knows the API server', () => {
+    const clientCaFile = '/etc/autocert/api-server/ca.crt';
+    const mounted = (all: readonly Manifest[]) =>
+      find(all, 'Deployment', 'autocert').spec.template.spec.volumes[0].projected.sources.flatMap(
+        (source: { configMap?: { name: string; items: unknown[] } }) => source.configMap ?? [],
+      );
+    expect(config(manifests)).not.toHaveProperty('apiServer');
+    const injector = (apiServerClientCa: ApiServerClientCa) => injecting({ apiServerClientCa });
+    const some = injector({ configMap: 'api-server', key: 'roots.pem', commonNames: ['kube-apiserver'] });
+    expect(config(some).apiServer).toEqual({ clientCaFile, commonNames: ['kube-apiserver'] });
+    expect(mounted(some)).toContainEqual({
+      name: 'api-server',
+      items: [{ key: 'roots.pem', path: 'api-server/ca.crt' }],
+    });
+    const any = injector({ configMap: 'api-server' });
+    expect(config(any).apiServer).toEqual({ clientCaFile });
+    expect(mounted(any)).toContainEqual({ name: 'api-server', items: [{ key: 'ca.crt', path: 'api-server/ca.crt' }] });
   });
 
   test('lets the webhook review tokens, read pods and namespaces, report Events and read forced renewals, and no more', () => {
@@ -568,6 +588,18 @@ describe('Injector.webhook refuses', () => {
       'resources without limits',
       { resources: { requests: {} } },
       /^resources.limits: got undefined, but it takes quantities by resource, such as \{ memory: "128Mi" \}$/,
+    ],
+    ['a CA of the API server that is a word', { apiServerClientCa: 'ca' }, /^apiServerClientCa: got "ca"/],
+    ['one without a ConfigMap', { apiServerClientCa: {} }, /^apiServerClientCa.configMap: got undefined/],
+    [
+      'one whose key is a path',
+      { apiServerClientCa: { configMap: 'ca', key: '../ca.crt' } },
+      /^apiServerClientCa.key: got "..\/ca.crt", but it takes letters, digits/,
+    ],
+    [
+      'common names that are none',
+      { apiServerClientCa: { configMap: 'ca', commonNames: [] } },
+      /^apiServerClientCa.commonNames: got \[\], but it takes one name at least/,
     ],
     ['resources that are a word', { resources: 'small' }, /^resources: got "small", but it takes an object$/],
   ])('%s', (_what, options, message) => {

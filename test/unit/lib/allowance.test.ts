@@ -6,7 +6,7 @@ const SECOND = 1000;
 describe('an allowance', () => {
   test('is so much at once, then so much a second', () => {
     let now = 0;
-    const allowance = new Allowance(() => now, 2, 5);
+    const allowance = new Allowance(() => now, { perSecond: 2, burst: 5 });
     const taken = (tries: number) => Array.from({ length: tries }, () => allowance.take()).filter(Boolean).length;
     expect(taken(10)).toBe(5);
     expect(taken(1)).toBe(0);
@@ -20,7 +20,7 @@ describe('an allowance', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 2000 }), { maxLength: 300 }), (pauses) => {
         let now = 0;
-        const allowance = new Allowance(() => now, 0.5, 10);
+        const allowance = new Allowance(() => now, { perSecond: 0.5, burst: 10 });
         let taken = 0;
         for (const pause of pauses) {
           now += pause;

@@ -56,7 +56,7 @@ test('metrics that could not be rendered are tried again', async () => {
 
 test('a probe is answered while somebody holds connections open; the oldest of them is closed', async () => {
   const ask = await serve({});
-  for (let count = 0; count < 64; count += 1) {
+  for (let count = 0; count < 32; count += 1) {
     const socket = connect(server?.port ?? 0, '127.0.0.1').on('error', () => {});
     sockets.push(socket);
     await once(socket, 'connect');

@@ -10,6 +10,7 @@ const { lines } = log;
 let metrics = createMetrics();
 
 function app(overrides: Partial<WebhookDeps> = {}) {
+  metrics = createMetrics();
   const config = webhookConfig();
   const patch = sidecarPatch({ ...config, anchors: ['AB'], hostAliases: '' });
   return buildApp({
@@ -29,10 +30,7 @@ const mutate = (payload: unknown, overrides: Partial<WebhookDeps> = {}) =>
     payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
   });
 
-beforeEach(() => {
-  lines.splice(0);
-  metrics = createMetrics();
-});
+beforeEach(() => lines.splice(0));
 
 describe('POST /mutate', () => {
   test.each(['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'])(
@@ -129,7 +127,14 @@ describe('bad reviews', () => {
       /apiVersion must be admission\.k8s\.io\/v1 or/,
     ],
     ['a review without a request', { ...reviewOf({}), request: undefined }, /request must be an object, got nothing/],
-    ['a request without uid', reviewOf({}, { uid: '' }), /request\.uid must be a text, got ""/],
+    [
+      'a request without uid',
+      reviewOf({}, { uid: '' }),
+      /request\.uid must be a text of at most 128 characters, got ""/,
+    ],
+    ['a uid of a kilobyte', reviewOf({}, { uid: 'u'.repeat(1024) }), /at most 128 characters, got "u{99}…/],
+    ['a hundred thousand brackets', '['.repeat(100_000), /the body is nested deeper than 64/],
+    ['a million empty objects', `[${'{},'.repeat(999_999)}{}]`, /the body has more values than fit/],
   ])('%s is 400', async (_title, payload, message) => {
     const reply = await mutate(payload);
     expect(reply.statusCode).toBe(400);

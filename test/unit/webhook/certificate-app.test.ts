@@ -4,6 +4,7 @@ import { createMetrics } from '../../../runtime/lib/metrics.ts';
 import type { Claim } from '../../../runtime/policy/judgement.ts';
 import { buildCertificateApp, type CertificateAppDeps } from '../../../runtime/webhook/certificate-app.ts';
 import type { CertificateEndpoint } from '../../../runtime/webhook/certificate-endpoint.ts';
+import { tokenOf } from '../../support/attestation.ts';
 import { keptLog } from '../../support/logs.ts';
 import { claimOf } from '../../support/pods.ts';
 
@@ -21,6 +22,7 @@ const ISSUED = {
   purpose: 'renewal' as const,
 };
 const REPORT: FailureReport = { reason: 'no answer', since: '2029-12-31T00:00:00Z' };
+const TOKEN = tokenOf();
 const log = keptLog();
 const { lines } = log;
 beforeEach(() => lines.splice(0));
@@ -54,7 +56,7 @@ const ask = (app: App, request: { readonly headers?: Record<string, string>; rea
   app.inject({
     method: 'POST',
     url: CertificatePath.certificate,
-    headers: { authorization: 'Bearer attestation.token', 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
     payload: '{"csr": "PEM"}',
     ...request,
   });
@@ -68,22 +70,49 @@ describe('POST /certificate', () => {
     expect(reply.json()).toEqual(ISSUED.answer);
   });
 
-  test.each([
-    ['bearer a.b-c_d~e+f/g=', 'a.b-c_d~e+f/g='],
-    ['Basic abc', ''],
-    ['Bearer two words', ''],
-    ['Bearer ', ''],
-    [undefined, ''],
-  ])('passes on the body and the token of %j', async (authorization, token) => {
+  test('passes on the body and the token', async () => {
     const seen: unknown[] = [];
     const app = appWith((attestation, body, onClaim) => {
-      seen.push(attestation.reveal(), body);
+      seen.push(attestation.token.reveal(), attestation.namespace, body);
       return issuing(attestation, body, onClaim);
     });
-    await ask(app, {
-      headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+    await ask(app, { headers: { 'content-type': 'application/json', authorization: `bearer ${TOKEN}` } });
+    expect(seen).toEqual([TOKEN, 'shop', { csr: 'PEM' }]);
+  });
+
+  const now = Math.floor(Date.now() / 1000);
+  test.each<[string, string | undefined]>([
+    ['none', undefined],
+    ['another scheme', `Basic ${TOKEN}`],
+    ['two words', `Bearer ${TOKEN} ${TOKEN}`],
+    ['nothing behind the scheme', 'Bearer '],
+    ['garbage', 'Bearer garbage'],
+    ['garbage in three parts', 'Bearer a.b.c'],
+    ['JSON that is no object', `Bearer a.${Buffer.from('[[[1]]]').toString('base64url')}.c`],
+    ['nine thousand characters', `Bearer ${tokenOf({}, 'x'.repeat(9000))}`],
+    ['another audience', `Bearer ${tokenOf({ aud: ['https://kubernetes.default.svc'] })}`],
+    ['no audience', `Bearer ${tokenOf({ aud: undefined })}`],
+    ['a token of yesterday', `Bearer ${tokenOf({ exp: now - 86_400 })}`],
+    ['one that never expires', `Bearer ${tokenOf({ exp: undefined })}`],
+    ['one of no pod', `Bearer ${tokenOf({ 'kubernetes.io': { namespace: 'shop' } })}`],
+    ['one of no namespace', `Bearer ${tokenOf({ 'kubernetes.io': { pod: { name: 'web-0' } } })}`],
+  ])('as token %s is 401, and no question to the API server', async (_title, authorization) => {
+    let asked = 0;
+    const app = appWith((...args) => {
+      asked += 1;
+      return issuing(...args);
     });
-    expect(seen).toEqual([token, { csr: 'PEM' }]);
+    const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) };
+    const reply = await ask(app, { headers });
+    expect(reply.statusCode).toBe(401);
+    expect(reply.json().error.code).toBe('UNAUTHENTICATED');
+    expect(asked).toBe(0);
+  });
+
+  test('takes an audience that is no list, and a clock that is some minutes ahead of the API server', async () => {
+    const authorization = `Bearer ${tokenOf({ aud: 'autocert.step.sm', exp: now - 200 })}`;
+    const reply = await ask(appWith(), { headers: { 'content-type': 'application/json', authorization } });
+    expect(reply.statusCode).toBe(200);
   });
 
   test('logs who got what, in one line, and no secret', async () => {
@@ -107,7 +136,8 @@ describe('POST /certificate', () => {
         },
       },
     ]);
-    expect(JSON.stringify(lines)).not.toMatch(/attestation\.token|PEM/);
+    expect(JSON.stringify(lines)).not.toContain(TOKEN);
+    expect(JSON.stringify(lines)).not.toContain('PEM');
   });
 
   test.each([
@@ -245,7 +275,8 @@ describe('more requests than are worked on at once', () => {
       await gate.promise;
       return issuing(...args);
     };
-    const app = appWith(waiting, { maxUnderWay: 2 });
+    // One address gets half of the places.
+    const app = appWith(waiting, { maxUnderWay: 4 });
     const working = [ask(app), ask(app)];
     await full.promise;
     const [renewing, starting] = [await ask(app), await ask(app, { payload: '{"csr": "PEM", "starting": true}' })];
@@ -258,6 +289,99 @@ describe('more requests than are worked on at once', () => {
     gate.resolve();
     for (const reply of await Promise.all(working)) expect(reply.statusCode).toBe(200);
     expect((await ask(app)).statusCode).toBe(200);
+  });
+});
+
+describe('a flood', () => {
+  /** Requests from an address, of a pod of a namespace; nobody is answered before the gate opens. */
+  function flooded(maxUnderWay: number) {
+    const gate = Promise.withResolvers<void>();
+    let entered = 0;
+    const app = appWith(
+      async (...args) => {
+        entered += 1;
+        await gate.promise;
+        return issuing(...args);
+      },
+      { maxUnderWay },
+    );
+    const ask = (remoteAddress: string, namespace: string) => {
+      const bound = { namespace, pod: { name: 'p', uid: 'u' } };
+      const authorization = `Bearer ${tokenOf({ 'kubernetes.io': bound })}`;
+      const headers = { authorization, 'content-type': 'application/json' };
+      const request = { method: 'POST', url: CertificatePath.certificate, headers, payload: '{}' } as const;
+      return app.inject({ ...request, remoteAddress });
+    };
+    return { ask, open: gate.resolve, entered: () => entered };
+  }
+  const statuses = async (asking: readonly Promise<{ readonly statusCode: number }>[]) =>
+    (await Promise.all(asking)).map(({ statusCode }) => statusCode);
+  const count = (all: readonly number[], status: number) => all.filter((one) => one === status).length;
+
+  test('of one namespace, from many addresses, leaves places for the others', async () => {
+    const { ask, open, entered } = flooded(64);
+    const flood = Array.from({ length: 200 }, (_, index) => ask(`10.0.0.${index}`, 'flood'));
+    while (entered() < 32) await new Promise(setImmediate);
+    const others = Array.from({ length: 8 }, (_, index) => ask('10.0.1.1', `shop-${index}`));
+    while (entered() < 40) await new Promise(setImmediate);
+    open();
+    expect(await statuses(others)).toEqual(Array(8).fill(200));
+    const all = await statuses(flood);
+    expect([count(all, 200), count(all, 429)]).toEqual([32, 168]);
+  });
+
+  test('of one address, in the name of many namespaces, leaves places for the others', async () => {
+    const { ask, open, entered } = flooded(64);
+    const flood = Array.from({ length: 200 }, (_, index) => ask('10.0.0.1', `shop-${index}`));
+    while (entered() < 32) await new Promise(setImmediate);
+    const other = ask('10.0.0.2', 'shop-0');
+    while (entered() < 33) await new Promise(setImmediate);
+    open();
+    expect((await other).statusCode).toBe(200);
+    expect(count(await statuses(flood), 429)).toBe(168);
+  });
+
+  test('of tokens that look good and are not costs twenty TokenReviews, then one a second', async () => {
+    let [reviews, clock] = [0, 0];
+    const unknown: CertificateEndpoint = async () => {
+      reviews += 1;
+      throw new AutocertError('UNAUTHENTICATED', 'who?');
+    };
+    const app = appWith(unknown, { monotonic: () => clock });
+    const flood = async () => {
+      const all: number[] = [];
+      for (let turn = 0; turn < 100; turn += 1) all.push((await ask(app)).statusCode);
+      return all;
+    };
+    expect(count(await flood(), 429)).toBe(80);
+    clock += 1000;
+    expect(count(await flood(), 429)).toBe(99);
+    expect(reviews).toBe(21);
+  });
+
+  test('makes so many lines in the log and no more', async () => {
+    const app = appWith(issuing, { monotonic: () => 0 });
+    for (let turn = 0; turn < 600; turn += 1) await ask(app, { headers: { 'content-type': 'application/json' } });
+    expect(lines).toHaveLength(500);
+  });
+
+  test('of admissions comes first: issuance is put off while the process has no time', async () => {
+    let isBusy = true;
+    const app = appWith(issuing, { isBusy: () => isBusy });
+    const reply = await ask(app);
+    expect([reply.statusCode, reply.headers['retry-after']]).toEqual([429, '8']);
+    isBusy = false;
+    expect((await ask(app)).statusCode).toBe(200);
+  });
+
+  test('of questions without a token is 429 with the time to come back', async () => {
+    const app = appWith(issuing, { monotonic: () => 0 });
+    const question = (remoteAddress: string) => app.inject({ url: '/renewal-info?namespace=shop', remoteAddress });
+    const all = [];
+    for (let turn = 0; turn < 250; turn += 1) all.push(await question('10.0.0.1'));
+    expect(count(await statuses(all.map(async (one) => one)), 200)).toBe(200);
+    expect(all.at(-1)?.headers['retry-after']).toBeDefined();
+    expect((await question('10.0.0.2')).statusCode).toBe(200);
   });
 });
 

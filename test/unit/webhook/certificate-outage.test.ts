@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
+import { attestationOf } from '../../support/attestation.ts';
 import { ask, csrPem, EndpointWorld, NAMESPACE, POD, REVIEW } from '../../support/endpoint-world.ts';
 import { issue } from '../../support/tiny-ca.ts';
 
@@ -72,7 +72,7 @@ describe('while the CA is away', () => {
     const world = await EndpointWorld.with(({ store }) => void store.objects.delete(POD));
     await world.loseCa();
     await expect(world.ask({})).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(world.ask(undefined, new Secret(''))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(world.ask(undefined, attestationOf(''))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
   test.each([

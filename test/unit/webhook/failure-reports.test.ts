@@ -1,7 +1,7 @@
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
-import { Secret } from '../../../runtime/lib/secret.ts';
 import { FailureReports } from '../../../runtime/webhook/failure-reports.ts';
+import { attestationOf } from '../../support/attestation.ts';
 
 const HOUR = 3_600_000;
 const REPORT = { reason: 'no answer from https://autocert.step.svc', since: '2026-01-01T11:00:00.000Z' };
@@ -35,7 +35,7 @@ function world() {
     events,
     reports,
     /** Each pod has an address of its own, unless the test says otherwise. */
-    take: (uid: string, body: unknown = REPORT, address = uid) => reports.take(new Secret(uid), body, address),
+    take: (uid: string, body: unknown = REPORT, address = uid) => reports.take(attestationOf(uid), body, address),
     /** Value of a gauge; `undefined`: it has none. */
     gauge: async (name: string) =>
       new RegExp(`^autocert_${name}(?:{.*})? (.*)$`, 'm').exec(await metrics.render())?.[1],

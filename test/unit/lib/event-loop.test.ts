@@ -1,4 +1,4 @@
-import { eventLoopLateness, TICK_MS } from '../../../runtime/supervisor/event-loop.ts';
+import { eventLoopLateness, TICK_MS } from '../../../runtime/lib/event-loop.ts';
 
 test('tells by how much the loop was late, once', () => {
   const lateness = eventLoopLateness();
