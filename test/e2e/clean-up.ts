@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { ALLOW_DELETION } from '../../runtime/contract.ts';
+import { ATTACK_NAMESPACES } from './attacks/lab.ts';
 import { CaseNamespace } from './cases.ts';
 import { type Context, SYSTEM } from './context.ts';
 import { FAULTS_NAMESPACE } from './faults/settings.ts';
@@ -30,6 +31,8 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
     ...Object.values(RIGHTS_NAMESPACES),
     ...Object.values(NETWORK_NAMESPACES),
     ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
+    FAULTS_NAMESPACE,
+    ...Object.values(ATTACK_NAMESPACES),
     ...[FAULTS_NAMESPACE, FIXED_NAMESPACE, PLATFORM_NAMESPACE],
   ];
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);

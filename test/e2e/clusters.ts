@@ -67,8 +67,8 @@ export async function onOurNode(run: Run): Promise<number> {
 /** Uses the cluster of KUBECONFIG, and removes from it what was deployed; returns the exit code. */
 export async function onTheirCluster(run: Run): Promise<number> {
   const { choice, scratch, print, note } = run;
-  if (choice.databases || choice.upgrade || choice.faults) {
-    print('--databases, --upgrade and --faults take nodes of their own: unset KUBECONFIG');
+  if (choice.databases || choice.upgrade || choice.faults || choice.attacks) {
+    print('--databases, --upgrade, --attacks and --faults take nodes of their own: unset KUBECONFIG');
     return 1;
   }
   const file = which('kubectl');

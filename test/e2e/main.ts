@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     faults: { type: 'boolean', default: false },
     databases: { type: 'boolean', default: false },
     upgrade: { type: 'boolean', default: false },
+    attacks: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
     images: { type: 'string' },
@@ -39,6 +40,7 @@ const HELP = `npm run e2e [-- options]
   --faults      instead: one fault after the other on two nodes, and docs/reliability.md written anew; --only ID chooses some
   --databases   instead: three CAs on PostgreSQL and on MariaDB, killed and restarted while a hundred pods start and renew
   --upgrade     instead: from the version of the commit UPGRADE_FROM to this one, back, and forward again, under traffic
+  --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps

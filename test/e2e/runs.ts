@@ -8,6 +8,7 @@ import type { RunningNode } from '../../scripts/cluster/bring-up.ts';
 import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { LIBFAKETIME } from '../../scripts/cluster/packages.ts';
 import { BIN } from '../../scripts/cluster/settings.ts';
+import { attackSuite } from './attacks/index.ts';
 import type { Context, Step } from './context.ts';
 import { databaseSteps } from './databases/index.ts';
 import { diagnose } from './diagnostics.ts';
@@ -25,6 +26,7 @@ export interface Choice {
   readonly faults: boolean;
   readonly databases: boolean;
   readonly upgrade: boolean;
+  readonly attacks: boolean;
   readonly only: readonly string[];
 }
 
@@ -41,8 +43,9 @@ export interface Run {
 }
 
 /** The steps of this run. */
-export function stepsOf(choice: Pick<Choice, 'databases' | 'upgrade'>, context: Context): Step[] {
+export function stepsOf(choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks'>, context: Context): Step[] {
   if (choice.databases) return databaseSteps(context);
+  if (choice.attacks) return attackSuite(context);
   return choice.upgrade ? upgradeSteps(context) : allSteps(context);
 }
 

@@ -3,9 +3,9 @@
  * @module
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { KUBERNETES_VERSION } from '../../../scripts/cluster/settings.ts';
+import { machine, markdownTable } from '../report.ts';
 import type { Row } from './fault.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -29,9 +29,8 @@ export function report(template: string, rows: readonly Row[]): string {
     `${faults.length} faults, ${survived.length} survived; recovery within ${seconds(median)} in the median,`,
     `${seconds(recoveries.at(-1) ?? Number.NaN)} at most.`,
   ].join(' ');
-  const memory = Math.round(totalmem() / 2 ** 30);
-  const machine = `Kubernetes ${KUBERNETES_VERSION}, two nodes on one machine of ${cpus().length} CPUs and ${memory} GiB, which also runs the control plane and the tests.`;
-  return template.replace('{{figures}}', figures).replace('{{machine}}', machine).replace('{{table}}', table(rows));
+  const where = `Kubernetes ${KUBERNETES_VERSION}, ${machine('two nodes', 'the tests')}`;
+  return template.replace('{{figures}}', figures).replace('{{machine}}', where).replace('{{table}}', table(rows));
 }
 
 /** One line a fault; short, for a terminal. */
@@ -52,17 +51,14 @@ export function lineOf({
 }
 
 function table(rows: readonly Row[]): string {
-  const head =
-    '| fault | what happens | lost | requests | new pods | recovery |\n| --- | --- | --- | --- | --- | --- |';
   const lines = rows.map(({ fault, longestStart, failedRequests, gap, recovery, problems, notes }) => {
     const lost =
       problems.length === 0 ? 'nothing' : problems.map((text) => text.split('\n')[0]?.slice(0, 160)).join('; ');
     const requests = failedRequests === 0 ? 'none failed' : `${failedRequests} failed, gap ${seconds(gap)}`;
     const happens = [fault.happens, ...notes.map((note) => `${note}.`)].join(' ');
-    const cells = [fault.name, happens, lost, requests, seconds(longestStart), seconds(recovery)];
-    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+    return [fault.name, happens, lost, requests, seconds(longestStart), seconds(recovery)];
   });
-  return [head, ...lines].join('\n');
+  return markdownTable(['fault', 'what happens', 'lost', 'requests', 'new pods', 'recovery'], lines);
 }
 
 function seconds(value: number): string {

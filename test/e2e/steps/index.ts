@@ -2,6 +2,7 @@
  * All steps, in the order in which they run: that of the tutorial, but for what takes its time, which is begun early.
  * @module
  */
+import { quickAttackSteps } from '../attacks/index.ts';
 import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { faultSteps } from './faults.ts';
@@ -45,6 +46,7 @@ export function allSteps(context: Context): Step[] {
     ...monitoringSteps(context),
     ...networkSteps(context),
     ...faultSteps(context),
+    ...quickAttackSteps(context),
     ...renewal.look,
     ...rights.look,
     ...privilegeSteps(context),
