@@ -52,8 +52,8 @@ export function decide(pod: Pod, namespace: string, config: DecisionConfig, clus
   return choose(pod, judgement.spec, config, cluster);
 }
 
-/** The API server has filled it in; when it is told none, it runs the pod as `default`. */
-function accountOf({ spec }: Pod): string {
+/** The pod's service account. The API server has filled it in; when it is told none, it runs the pod as `default`. */
+export function accountOf({ spec }: Pod): string {
   return spec.serviceAccountName || 'default';
 }
 

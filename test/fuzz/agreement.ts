@@ -11,7 +11,7 @@ import { applyPatch } from '../../runtime/cli/demo/json-patch.ts';
 import { Annotation, NAMESPACE_LABEL, type PolicyConfig } from '../../runtime/contract.ts';
 import { judgePod } from '../../runtime/policy/certificate-spec.ts';
 import { admit } from '../../runtime/webhook/admission.ts';
-import { type Decision, decide } from '../../runtime/webhook/decision.ts';
+import { accountOf, type Decision, decide } from '../../runtime/webhook/decision.ts';
 import { sidecarPatch } from '../../runtime/webhook/injection-patch.ts';
 import type { Pod } from '../../runtime/webhook/pod.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
@@ -20,7 +20,7 @@ import { synth } from '../support/manifests.ts';
 import { reviewOf, webhookConfig } from '../support/reviews.ts';
 import { FUZZ_POLICY, NAMESPACES } from './names.ts';
 import { Outcome } from './outcome.ts';
-import { type FuzzPod, inNamespace, KINDS, type Kind, objectOf, pods } from './pods.ts';
+import { ACCOUNTS, type FuzzPod, inNamespace, KINDS, type Kind, objectOf, pods } from './pods.ts';
 
 /** A namespace where pods are injected by the API server itself. */
 const nativeOf = (namespace: string) => `native-${namespace}`;
@@ -52,7 +52,9 @@ export async function prepare(server: ApiServer): Promise<void> {
   const enabled = [...NAMESPACES, ...NAMESPACES.map(nativeOf)];
   for (const name of [...enabled, BARE]) {
     await created('/api/v1/namespaces', { metadata: { name, ...(name !== BARE && { labels }) } });
-    await created(`/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } }); // no controller does
+    // No controller makes any.
+    for (const account of ACCOUNTS)
+      await created(`/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: account } });
   }
   const objects = synth((chart) => {
     new ValidationPolicy(chart, 'webhook', { policy: () => WEBHOOK_POLICY });
@@ -102,10 +104,12 @@ export async function compare(server: ApiServer, seed: number, count: number): P
   return outcome;
 }
 
+const judged = (pod: FuzzPod) => ({ ...pod, serviceAccount: accountOf(podOf(pod)) });
+
 /** What makes pods is judged by the policy as the webhook judges the pods themselves. */
 async function compareWorkload(server: ApiServer, kind: Kind, pod: FuzzPod, outcome: Outcome): Promise<void> {
   const { namespace, annotations } = pod;
-  const judgement = judgePod(pod, WEBHOOK_POLICY);
+  const judgement = judgePod(judged(pod), WEBHOOK_POLICY);
   // Whether native delivery can do it is known only where the pod is made.
   const { [Annotation.status]: _, ...rest } = annotations;
   const calm = judgement.kind === 'admitted' ? { ...rest, [Annotation.delivery]: 'auto' } : rest;
@@ -118,7 +122,7 @@ async function compareWorkload(server: ApiServer, kind: Kind, pod: FuzzPod, outc
 async function comparePod(server: ApiServer, pod: FuzzPod, outcome: Outcome): Promise<void> {
   const { namespace } = pod;
   const config = webhookConfig({ ...NATIVE_POLICY, delivery: 'native' });
-  const judgement = judgePod(pod, config);
+  const judgement = judgePod(judged(pod), config);
   const decision: Decision =
     judgement.kind === 'admitted' && judgement.spec.delivery === 'sidecar'
       ? { kind: 'deny', code: 422, message: 'there is no agent' }

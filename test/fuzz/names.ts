@@ -28,12 +28,28 @@ export const FUZZ_POLICY: PolicyConfig = policy({
         'spiffe://example.com/one',
         'urn:shop:cart',
       ],
+      serviceAccounts: { payments: { allowedNames: ['pay.shop.svc', '*.pay.shop.example.com'] } },
     },
     bank: { maxDuration: '12h', allowedNames: ['*.example.com'] },
   },
 });
 
-const LABELS = ['web', 'cart', 'a', 'x-1', '*', '**', 'shop', 'bank', 'svc', 'pod', 'ca', 'autocert', 'kubernetes'];
+const LABELS = [
+  'web',
+  'cart',
+  'pay',
+  'a',
+  'x-1',
+  '*',
+  '**',
+  'shop',
+  'bank',
+  'svc',
+  'pod',
+  'ca',
+  'autocert',
+  'kubernetes',
+];
 /** Stands for the namespace of the pod that asks. */
 export const OWN = '{own}';
 const ENDS = [

@@ -14,6 +14,9 @@ export interface FuzzPod {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
+/** Service accounts that there are; `payments` has names of its own in one namespace. */
+export const ACCOUNTS = ['default', 'payments'] as const;
+
 /** What makes pods, and the pod itself. */
 export const KINDS = ['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'] as const;
 /** One of {@link KINDS}. */
@@ -123,10 +126,11 @@ const specs: Arbitrary<Record<string, unknown>> = fc
     containers: fc.uniqueArray(container, { minLength: 1, maxLength: 3, selector: (one) => one.name }),
     initContainers: fc.uniqueArray(container, { maxLength: 2, selector: (one) => one.name }),
     hostNetwork: maybe(fc.boolean()),
+    serviceAccountName: maybe(fc.constantFrom(...ACCOUNTS), 2),
     runAsUser: id,
     fsGroup: id,
   })
-  .map(({ volumes, containers, initContainers, hostNetwork, runAsUser, fsGroup }) => {
+  .map(({ volumes, containers, initContainers, hostNetwork, serviceAccountName, runAsUser, fsGroup }) => {
     const taken = new Set(containers.map((one) => one.name));
     const whole = ({ mountPath, mounted, ...one }: (typeof containers)[number]) => {
       const volume = volumes[mounted % Math.max(1, volumes.length)];
@@ -141,6 +145,7 @@ const specs: Arbitrary<Record<string, unknown>> = fc
       ...(inits.length > 0 && { initContainers: inits }),
       ...(volumes.length > 0 && { volumes: volumes.map((one) => ({ name: one, emptyDir: {} })) }),
       ...(hostNetwork !== undefined && { hostNetwork }),
+      ...(serviceAccountName !== undefined && { serviceAccountName }),
       ...(Object.keys(security).length > 0 && { securityContext: security }),
     };
   });

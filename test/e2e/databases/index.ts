@@ -98,6 +98,7 @@ function stepsOf(context: Context, engine: Engine, part: number): Step[] {
     },
     {
       name: `what is left: no pod, no ${title}`,
+      base: true, // else the server would go on, and this program with it
       run: async () => {
         await crowd.remove();
         await database().remove();
