@@ -60,8 +60,8 @@ export interface PkiInitProps extends SchedulingProps {
   readonly guard: boolean;
   /** Whether the platform says who the pods run as. */
   readonly userFromPlatform: boolean;
-  /** Names that the intermediate may sign; empty: any. Absent: as it has them. */
-  readonly permitted?: readonly string[] | undefined;
+  /** Names that the intermediate may sign; empty: any; `undefined`: as it has them. */
+  readonly permitted: readonly string[] | undefined;
 }
 
 /**
