@@ -15,6 +15,7 @@ import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
 import { databases } from './databases.ts';
 import { type Figure, ratioOf, tableOf } from './figure.ts';
+import { hostile } from './hostile.ts';
 import { type Peers, ROOT, startPeers } from './peers.ts';
 import { storm } from './storm.ts';
 import { type MeasuredCluster, withNode } from './with-node.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, { run: (peers: Peers) => Promise<Figur
   admissions: { run: admissions, answerMs: BUSY_MS },
   certificates: { run: certificates, answerMs: BUSY_MS },
   agent: { run: agent, answerMs: IDLE_MS },
+  hostile: { run: hostile, answerMs: IDLE_MS },
 };
 const ON_A_NODE: Readonly<Record<string, (on: MeasuredCluster) => Promise<Figure[]>>> = { cluster, storm };
 

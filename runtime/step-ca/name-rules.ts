@@ -68,14 +68,29 @@ const HEXADECIMAL = `
 {{- range splitList "." $value }}{{ $hex = printf "%s%02x" $hex (atoi .) }}{{ end }}
 {{- end }}`;
 
+/**
+ * Adds the common name to `$asked` where it is none of the SANs, which `autocert.step.sm/sans` replaces: to some programs
+ * it is a name all the same. An address in another spelling than Go's is taken for a host name, and is none.
+ */
+const COMMON_NAME = `
+{{- $asked := .SANs }}
+{{- $common := .Subject.CommonName }}
+{{- $values := list }}
+{{- range .SANs }}{{ $values = append $values .Value }}{{ end }}
+{{- if not (has $common $values) }}
+{{- $type := "dns" }}
+{{- if or (contains "://" $common) (hasPrefix "urn:" $common) }}{{ $type = "uri" }}
+{{- else if mustRegexMatch "^[0-9a-f:]*:[0-9a-f:]*$|^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])([.]|$)){4}$" $common }}{{ $type = "ip" }}{{ end }}
+{{- $asked = append $asked (dict "Type" $type "Value" $common) }}
+{{- end }}`;
+
 /** Fails, with the name, unless the rules allow all names; what a certificate is made of comes behind it. */
 export const NAME_CHECK = `{{- $rules := .${KEY} }}
 {{- $found := false }}
-{{- $names := list }}
 {{- if gt (len .SANs) ${MAX_SANS} }}{{ fail (printf "%d names are more than ${MAX_SANS}" (len .SANs)) }}{{ end }}
-{{- range .SANs }}
+${COMMON_NAME.trim()}
+{{- range $asked }}
 {{- $value := .Value }}
-{{- $names = append $names $value }}
 {{- $allowed := false }}
 {{- if eq .Type "dns" }}
 {{- if has $value $rules.own }}{{ $allowed = true }}
@@ -118,8 +133,7 @@ ${look('uri', '$value')}
 {{- end }}
 {{- end }}
 {{- if not $allowed }}{{ fail (printf "%s name %s is none that the provisioner autocert may have signed" .Type (quote (trunc 253 $value))) }}{{ end }}
-{{- end }}
-{{- if not (has .Subject.CommonName $names) }}{{ fail (printf "common name %s is none of the names" (quote (trunc 253 .Subject.CommonName))) }}{{ end -}}
+{{- end -}}
 `;
 
 type Settings = Readonly<Record<string, unknown>>;

@@ -86,6 +86,16 @@ describe('step-ca signs for the provisioner autocert', () => {
     expect([status, JSON.stringify(body)]).toEqual([201, expect.stringContaining('BEGIN CERTIFICATE')]);
   });
 
+  test.each([['pay.shop.svc'], ['10.1.0.1'], ['fd00:1::1'], ['urn:bank:pay']])(
+    'a common name beside the names, which the annotation sans replaces: %s',
+    async (subject) => {
+      const { status, body } = await sign(['web.shop.svc'], {}, { subject });
+      expect(status).toBe(201);
+      const { subject: found, subjectAltName } = new X509Certificate(leafOf(body));
+      expect([found, subjectAltName]).toEqual([`CN=${subject}`, 'DNS:web.shop.svc']);
+    },
+  );
+
   test("another namespace's allowedNames, since it cannot tell which namespace asks", async () => {
     expect(await sign(['pay.bank.test', 'a.shop.example.com'])).toMatchObject({ status: 201 });
   });
@@ -181,11 +191,19 @@ describe('step-ca refuses to sign for the provisioner autocert', () => {
     }
   });
 
-  test('a common name that is none of the names', async () => {
-    const { status, body } = await sign(['web.shop.svc'], {}, { subject: 'google.com' });
+  test.each([
+    [dns, 'google.com'],
+    [dns, 'ca.step.svc'],
+    [dns, '010.1.0.1'],
+    [dns, 'Web.shop.svc'],
+    ['ip', '10.2.0.1'],
+    ['ip', 'fd00:1:8000::1'],
+    ['uri', 'spiffe://example.com/bank/pay'],
+  ])('a common name beside the names: %s %s', async (kind, subject) => {
+    const { status, body } = await sign(['web.shop.svc'], {}, { subject });
     expect([status, (body as { message: string }).message]).toEqual([
       400,
-      'The request could not be completed: common name "google.com" is none of the names.',
+      expect.stringContaining(`${kind} name "${subject}" is none that the provisioner autocert may have signed`),
     ]);
   });
 

@@ -12,6 +12,7 @@ import { Secret } from '../../runtime/lib/secret.ts';
 import { createProvisioner } from '../../runtime/step-ca/one-time-token.ts';
 import { type RunningWebhook, startWebhook } from '../../runtime/webhook/run.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
+import { tokenOf } from './attestation.ts';
 import { type FakeCa, startFakeCa } from './fake-ca.ts';
 import { quiet } from './logs.ts';
 import { ObjectStore } from './object-store.ts';
@@ -81,7 +82,9 @@ export class WebhookWorld implements AsyncDisposable {
       .set('/api/v1/namespaces/shop/pods/web-0', runningPod());
     const accepted = { status: { authenticated: true, audiences: ['autocert.step.sm'], user } };
     this.store.reviews.set('/apis/authentication.k8s.io/v1/tokenreviews', (body) =>
-      (body as { spec: { token: string } }).spec.token === 'good' ? accepted : { status: { authenticated: false } },
+      (body as { spec: { token: string } }).spec.token.endsWith('.good')
+        ? accepted
+        : { status: { authenticated: false } },
     );
     this.store.reviews.set('/api/v1/namespaces/shop/events', (event) => {
       this.events.push(event);
@@ -124,9 +127,10 @@ export class WebhookWorld implements AsyncDisposable {
     rmSync(this.#dir, { recursive: true });
   }
 
-  /** As the API server and the agents ask: only a certificate of the CA will do. */
+  /** As the API server and the agents ask: only a certificate of the CA will do. `token`: who signed it. */
   call(path: string, call: Call = {}): Promise<Reply> {
-    return request(path, { port: this.webhook.port, ca: this.ca.root.certificatePem }, call);
+    const token = call.token !== undefined && { token: tokenOf({}, call.token) };
+    return request(path, { port: this.webhook.port, ca: this.ca.root.certificatePem }, { ...call, ...token });
   }
 
   /** As kubelet's probes and Prometheus ask. */
@@ -135,7 +139,7 @@ export class WebhookWorld implements AsyncDisposable {
     return { status: answer.status, body: await answer.text() };
   }
 
-  /** Asks for a certificate with this service-account token. */
+  /** Asks for a certificate with a service-account token; the API server knows the signature `good`. */
   certificate(token: string, csr: string): Promise<Reply> {
     return this.call('/certificate', { port: this.webhook.certificatePort, token, body: { csr } });
   }

@@ -21,17 +21,17 @@ const HOUR = 3_600_000;
 
 describe('a pod that may have what it asks for', () => {
   test('gets a chain for exactly its names and its key, with what the control plane says of its renewal', async () => {
-    const world = await EndpointWorld.with(setPod(runningPod({ sans: 'web.shop.svc,web.shop' })));
+    const world = await EndpointWorld.with(setPod(runningPod({ sans: 'web.shop.svc,api.shop.svc' })));
     const { answer, names, serial, notAfter } = await world.ask();
     const chain = answer.certificate.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\n/g) ?? [];
     expect(chain).toHaveLength(2);
     const leaf = new X509Certificate(chain[0] ?? '');
     expect(leaf.subject).toBe('CN=web.shop.svc');
-    expect(leaf.subjectAltName).toBe('DNS:web.shop.svc, DNS:web.shop');
+    expect(leaf.subjectAltName).toBe('DNS:web.shop.svc, DNS:api.shop.svc');
     expect(leaf.publicKey.equals(readKeyRequestPem(csrPem, 'csr').publicKey)).toBe(true);
     expect(leaf.validToDate).toEqual(new Date(world.now.getTime() + 24 * HOUR));
     expect({ names, serial, notAfter }).toEqual({
-      names: ['web.shop.svc', 'web.shop'],
+      names: ['web.shop.svc', 'api.shop.svc'],
       serial: leaf.serialNumber,
       notAfter: leaf.validToDate,
     });
@@ -108,12 +108,12 @@ describe('a pod that may have what it asks for', () => {
   test('renews by the same request with a new key, and is judged as it is then', async () => {
     const world = await EndpointWorld.with();
     const first = await world.ask({ csr: csrPem, starting: true });
-    world.store.objects.set(POD, runningPod({ name: 'web.shop' }));
+    world.store.objects.set(POD, runningPod({ name: 'api.shop.svc' }));
     world.clock += 12 * HOUR;
     const { csrPem: next } = await createKeyAndRequest();
     const second = await world.ask({ csr: next });
     const leaf = new X509Certificate(second.answer.certificate);
-    expect(leaf.subjectAltName).toBe('DNS:web.shop');
+    expect(leaf.subjectAltName).toBe('DNS:api.shop.svc');
     expect(leaf.publicKey.equals(new X509Certificate(first.answer.certificate).publicKey)).toBe(false);
     world.store.objects.delete(POD);
     await expect(world.ask({ csr: next })).rejects.toMatchObject({ code: 'GONE' });
@@ -296,9 +296,9 @@ describe('pods that may not, as things are now', () => {
     ['that ask for nothing', setPod(runningPod({ name: '' })), 'NoName', /has no annotation autocert\.step\.sm\/name/],
     [
       'whose annotations were changed to a name that is not theirs',
-      setPod(runningPod({ sans: 'autocert.step.svc' })),
+      setPod(runningPod({ sans: 'pay.bank.svc' })),
       'NotAllowed',
-      /"autocert\.step\.svc" is not a name that pods of namespace "shop" may have/,
+      /"pay\.bank\.svc" is not a name that pods of namespace "shop" may have/,
     ],
   ])('%s: FORBIDDEN, with the reason', async (_title, change, reason, message) => {
     const world = await EndpointWorld.with(change);
