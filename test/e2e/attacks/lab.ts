@@ -193,9 +193,12 @@ export class Lab {
     work: () => Promise<Result>,
     pattern = /Forbidden|forbidden|denied/,
   ): Promise<{ readonly happened: string; readonly trace: string }> {
-    const { result, trace } = await this.counted('apiserver_request_total\\{code="(403|422)"', work);
-    assert.notEqual(result.code, 0, `it was allowed: ${result.stdout.slice(0, 300)}`);
-    assert.match(result.stderr, pattern);
+    const { result, trace } = await this.counted(REFUSALS, async () => {
+      const result = await work();
+      assert.notEqual(result.code, 0, `it was allowed: ${result.stdout.slice(0, 300)}`);
+      assert.match(result.stderr, pattern);
+      return result;
+    });
     return { happened: `refused: ${firstLine(result.stderr)}`, trace };
   }
 
@@ -266,6 +269,10 @@ export class Lab {
     ]);
   }
 }
+
+/** What admission, Pod Security and NodeRestriction refuse; and what RBAC does, which is no request to a resource yet. */
+const REFUSALS =
+  '(apiserver_request_total\\{code="(403|422)"|authorization_attempts_total\\{result="(denied|no-opinion)")';
 
 /** A name that pods of the tenant's namespace may have. */
 export function ownName(service: string): string {

@@ -214,9 +214,15 @@ const others: readonly Attack[] = [
     ownNode: true,
     expected: 'refused: what was admitted stays',
     run: async (lab) => {
-      const patch = JSON.stringify({ metadata: { annotations: { [Annotation.name]: ownName('other') } } });
-      const args = ['-n', TENANT, 'patch', 'pod', 'foothold', '--subresource=status', '--type=merge', '-p', patch];
-      return lab.forbidden(() => lab.node.try(args), /cannot be changed|denied/);
+      // By hand: kubectl would read pods/status first, which a node may not.
+      const path = `/api/v1/namespaces/${TENANT}/pods/foothold`;
+      const put = async () => {
+        const { metadata, ...pod } = JSON.parse(await lab.node.run(['get', '--raw', path])) as Pod;
+        const annotations = { ...metadata.annotations, [Annotation.name]: ownName('other') };
+        const input = JSON.stringify({ ...pod, metadata: { ...metadata, annotations } });
+        return lab.node.try(['replace', '--raw', `${path}/status`, '-f', '-'], { input });
+      };
+      return lab.forbidden(put, /cannot be changed/);
     },
   },
   {

@@ -94,7 +94,9 @@ const attacks: readonly Omit<Attack, 'native'>[] = [
     run: async (lab) => {
       const name = lab.unique('hand');
       const wish = handMade({ userAnnotations: { [`${Annotation.name}`]: VICTIMS_NAME } });
-      return getsNothing(lab, TENANT, name, lab.pod(name, named(ownName(name)), wish), /userAnnotations|Denied|denied/);
+      // Else admission would add a volume of ours beside it, which rightly gets a certificate.
+      const annotations = { ...named(ownName(name)), [Annotation.status]: 'injected' };
+      return getsNothing(lab, TENANT, name, lab.pod(name, annotations, wish), /userAnnotations|Denied|denied/);
     },
   },
   {

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR, ContainerName, NAMESPACE_LABEL } from '../../../runtime/contract.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { enabledNamespace, testPod } from '../../../scripts/cluster/workloads.ts';
+import { allowNames } from '../allowed-names.ts';
 import { autocert } from '../autocert.ts';
 import { assertCertificate, type CertificateFiles, readFiles, renewedFiles } from '../certificates.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
@@ -24,7 +25,6 @@ const SHORT = '5m';
 const ALLOWED = 'rights.example.com';
 /** Longer than a common name may be. */
 const LONG_NAME = `a-rather-long-service-name-of-the-tests.${NAMESPACE}.svc.cluster.local`;
-const CONFIGURATIONS = ['autocert-config', 'autocert-signer-config'];
 const SLOWLY = { timeoutMs: 4 * 60_000, everyMs: 1000 };
 const WITHIN_TEN_MINUTES = { timeoutMs: 10 * 60_000, everyMs: 2000 };
 
@@ -96,7 +96,7 @@ export function rightsSteps(context: Context): {
         await label(`${NAMESPACE_LABEL.key}-`);
         const said = await autocert(context, ['renew', '--namespace', REPLACED]);
         assert.match(said, /within ten minutes/);
-        for (const map of CONFIGURATIONS) await allow(context, map, ALLOWED);
+        await allowNames(kubectl, REPLACED, ALLOWED);
       },
     },
     {
@@ -224,16 +224,4 @@ export function rightsSteps(context: Context): {
     },
   ];
   return { begin, follow, look };
-}
-
-/** Lets the pods of {@link REPLACED} have the names under `domain`, in the configuration that a program follows. */
-async function allow({ kubectl }: Context, map: string, domain: string): Promise<void> {
-  const { data } = await kubectl.json<{ data: Record<string, string> }>(['-n', SYSTEM, 'get', 'configmap', map]);
-  const changed = Object.entries(data).map(([file, text]) => {
-    const config = JSON.parse(text) as { namespaces: Record<string, object> };
-    const namespaces = { ...config.namespaces, [REPLACED]: { allowedNames: [`*.${domain}`] } };
-    return [file, JSON.stringify({ ...config, namespaces })];
-  });
-  const patch = JSON.stringify({ data: Object.fromEntries(changed) });
-  await kubectl.run(['-n', SYSTEM, 'patch', 'configmap', map, '--type=merge', '-p', patch]);
 }

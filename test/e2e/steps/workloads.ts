@@ -25,7 +25,7 @@ export function workloadSteps(context: Context): Step[] {
     });
 
   const refusals: readonly (readonly [title: string, annotations: Record<string, string>, message: RegExp])[] = [
-    ["another namespace's name", { [Annotation.name]: 'autocert.step.svc' }, /"autocert\.step\.svc".*e2e-work/s],
+    ["another namespace's name", { [Annotation.name]: 'pay.default.svc' }, /"pay\.default\.svc".*e2e-work/s],
     [
       "another namespace's name among the sans",
       { [Annotation.name]: 'a.e2e-work.svc', [Annotation.sans]: 'a.e2e-work.svc,autocert.step.svc' },
