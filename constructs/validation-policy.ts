@@ -18,7 +18,9 @@ import {
   VolumeName,
 } from '../runtime/contract.ts';
 import { MAX_ANNOTATIONS } from '../runtime/policy/annotations.ts';
+import { MAX_ID } from '../runtime/policy/certificate-spec.ts';
 import { MAX_SANS } from '../runtime/policy/lifetimes.ts';
+import { MOUNT_AT_FILES } from '../runtime/policy/mount-path.ts';
 import { RESERVED } from '../runtime/policy/name-policy.ts';
 import { clusterZones } from '../runtime/policy/own-names.ts';
 import { ANNOTATION_PREFIX, CEL_NAMESPACE, celIsDuration, celList, celLongest, celText } from './cel.ts';
@@ -103,7 +105,7 @@ function templateOf(object: string): string {
   );
 }
 
-const isMounted = `(${['mount.name in variables.ownVolumes', `mount.mountPath.matches(${celText(`^/*${CERTIFICATE_DIR.slice(1).replaceAll('.', '\\.').replaceAll('/', '/+')}(/.*)?$`)})`].join(' || ')})`;
+const isMounted = `(${['mount.name in variables.ownVolumes', `mount.mountPath.matches(${celText(MOUNT_AT_FILES)})`].join(' || ')})`;
 const isOurMount = `(variables.isPod && mount.name == ${celText(VolumeName.certificates)} && mount.mountPath == ${celText(CERTIFICATE_DIR)})`;
 
 function variablesOf(policy: PolicyConfig): readonly { name: string; expression: string }[] {
@@ -178,7 +180,7 @@ function validationsOf(policy: PolicyConfig): readonly Validation[] {
     ),
     invalid(
       Annotation.owner,
-      `${annotation(Annotation.owner)}.matches("^([0-9]{1,10}:[0-9]{1,10})?$")`,
+      `${annotation(Annotation.owner)} == "" || (${annotation(Annotation.owner)}.matches("^[0-9]{1,10}:[0-9]{1,10}$") && ${annotation(Annotation.owner)}.split(":").all(id, int(id) <= ${MAX_ID}))`,
       'is not uid:gid in numbers, such as 999:999',
     ),
     invalid(

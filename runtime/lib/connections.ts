@@ -17,6 +17,9 @@ export interface ConnectionBounds {
   readonly opened?: Rate;
 }
 
+/** Why a connection was closed, or not taken: its peer has too many or opens too many, or there are too many in all. */
+export type CutReason = 'peer' | 'rate' | 'total';
+
 /** How to close each connection of one peer, by its port; the one of least use comes first. */
 type Held = Map<number, () => void>;
 
@@ -24,6 +27,7 @@ type Held = Map<number, () => void>;
 export function boundConnections(
   server: Server,
   bounds: ConnectionBounds,
+  onCut: (reason: CutReason) => void = () => undefined,
   monotonic: () => number = () => performance.now(),
 ): void {
   const peers = new Map<string, Held>();
@@ -38,11 +42,13 @@ export function boundConnections(
   intercept(server, 'connection', (socket) => {
     const { remoteAddress: peer = '', remotePort: port = 0 } = socket;
     if (opened && !opened.take(peer)) {
+      onCut('rate');
       socket.destroy();
       return false;
     }
     const own: Held = peers.get(peer) ?? new Map();
     const [closeLeast] = tooMany(own)?.values() ?? [];
+    if (closeLeast) onCut(own.size >= bounds.byPeer ? 'peer' : 'total');
     closeLeast?.();
     const close = () => {
       socket.destroy();

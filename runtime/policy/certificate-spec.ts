@@ -48,7 +48,7 @@ export type Judgement =
   | { readonly kind: 'admitted'; readonly spec: CertificateSpec };
 
 /** Largest uid and gid that the Kubernetes API takes. */
-const MAX_ID = 2 ** 31 - 1;
+export const MAX_ID = 2 ** 31 - 1;
 /** Longest list of names: as many as there may be, each as long as it may be, and something between them. */
 const MAX_SANS_TEXT = MAX_SANS * (MAX_URI + 2);
 /** Longest refusal, characters: 4 KiB with the few that are not ASCII. It becomes an answer, a log line and an event. */

@@ -13,7 +13,7 @@ import { type HttpApp, type HttpAppOptions, httpApp, sendError } from './http-se
 /** What the app is made of. */
 export interface WebhookDeps
   extends AdmissionSurroundings,
-    Pick<HttpAppOptions, 'tls' | 'clients' | 'stopping' | 'timeouts'> {
+    Pick<HttpAppOptions, 'tls' | 'clients' | 'stopping' | 'timeouts' | 'onCut'> {
   readonly metrics: Metrics;
   readonly log: Log;
 }

@@ -20,7 +20,7 @@ import type { FailureReports } from './failure-reports.ts';
 import { type HttpApp, type HttpAppOptions, type HttpReply, httpApp, sendError } from './http-server.ts';
 
 /** What the app is made of. */
-export interface CertificateAppDeps extends Pick<HttpAppOptions, 'tls' | 'stopping' | 'timeouts'> {
+export interface CertificateAppDeps extends Pick<HttpAppOptions, 'tls' | 'stopping' | 'timeouts' | 'onCut'> {
   readonly certificates: CertificateService;
   readonly renewal: (namespace: string) => RenewalInfo;
   /** Learns which pod got what. */

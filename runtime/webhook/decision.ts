@@ -2,10 +2,8 @@
  * What becomes of a pod: left alone, refused in the author's words, or injected, and how. Pure.
  * @module
  */
-import { posix } from 'node:path';
 import {
   Annotation,
-  CERTIFICATE_DIR,
   ContainerName,
   type Delivery,
   type PolicyConfig,
@@ -16,6 +14,7 @@ import {
 import { shown } from '../lib/validator.ts';
 import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
 import { parseDuration } from '../policy/duration.ts';
+import { MOUNT_AT_FILES } from '../policy/mount-path.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { AgentStyle } from './injection-patch.ts';
 import { nativeObstacle } from './native-patch.ts';
@@ -101,14 +100,11 @@ function* conflictsOf(spec: PodSpec): Generator<string> {
     for (const mount of volumeMounts ?? []) {
       if (OUR_VOLUMES.has(mount.name)) {
         yield `container ${shown(name)} mounts the volume ${shown(mount.name)}: remove that mount, Autocert adds it`;
-      } else if (isAtFiles(mount.mountPath)) {
+      } else if (AT_FILES.test(mount.mountPath)) {
         yield `container ${shown(name)} mounts ${shown(mount.mountPath)}, where Autocert mounts its files: mount yours elsewhere`;
       }
     }
   }
 }
 
-/** At the folder of the files or below it, however it is spelt. */
-function isAtFiles(mountPath: string): boolean {
-  return posix.normalize(`/${mountPath}/`).startsWith(`${CERTIFICATE_DIR}/`);
-}
+const AT_FILES = new RegExp(MOUNT_AT_FILES);

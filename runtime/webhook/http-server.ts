@@ -12,7 +12,7 @@ import Fastify, {
   type RouteGenericInterface,
 } from 'fastify';
 import type { ErrorAnswer } from '../contract.ts';
-import { boundConnections, type ConnectionBounds, intercept } from '../lib/connections.ts';
+import { boundConnections, type ConnectionBounds, type CutReason, intercept } from '../lib/connections.ts';
 import { AutocertError, type ErrorCode, MAX_MESSAGE, messageOf } from '../lib/errors.ts';
 import { Shares } from '../lib/shares.ts';
 import { readJsonBody } from './body.ts';
@@ -24,11 +24,16 @@ export type HttpApp = FastifyInstance<Server>;
 /** Its replies. */
 export type HttpReply = FastifyReply<RouteGenericInterface, Server>;
 
+/** Why a connection was cut off: by a bound, or since handshake or request took too long. */
+export type ConnectionCut = CutReason | 'handshake' | 'request';
+
 /** Settings of {@link httpApp}. */
 export interface HttpAppOptions {
   /** Largest body, and all bodies that are being read, bytes. */
   readonly bodies: { readonly limit: number; readonly inFlight: number };
   readonly connections: ConnectionBounds;
+  /** Told of each connection that is cut off. */
+  readonly onCut?: ((reason: ConnectionCut) => void) | undefined;
   /** What to serve TLS with at first. */
   readonly tls?: ServingPair | undefined;
   /** Who may connect; absent: everybody. */
@@ -63,7 +68,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 /** Makes an app without routes. */
 export function httpApp(options: HttpAppOptions): HttpApp {
-  const { tls, clients, stopping } = options;
+  const { tls, clients, stopping, onCut } = options;
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const limits = { maxHeaderSize: HEADER_BYTES, headersTimeout: timeouts.headers, connectionsCheckingInterval: 500 };
   const handshake = {
@@ -80,7 +85,8 @@ export function httpApp(options: HttpAppOptions): HttpApp {
   });
   app.server.maxHeadersCount = HEADERS;
   if (clients) intercept<TLSSocket>(app.server, 'secureConnection', (socket) => isAccepted(socket, clients));
-  boundConnections(app.server, options.connections);
+  boundConnections(app.server, options.connections, onCut);
+  if (onCut) tellOfSlow(app.server, onCut);
   app.removeAllContentTypeParsers();
   const bodies = { limit: options.bodies.limit, inFlight: new Shares(options.bodies.inFlight) };
   app.addContentTypeParser('application/json', (request: FastifyRequest) => readJsonBody(request.raw, bodies));
@@ -95,6 +101,19 @@ export function httpApp(options: HttpAppOptions): HttpApp {
     });
   }
   return app;
+}
+
+const TOO_SLOW: Readonly<Record<string, ConnectionCut>> = {
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'handshake',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request',
+};
+
+function tellOfSlow(server: Server, onCut: (reason: ConnectionCut) => void): void {
+  // Of handshakes, too: a server of HTTPS tells its clients' errors once more.
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException) => {
+    const reason = TOO_SLOW[code];
+    if (reason !== undefined) onCut(reason);
+  });
 }
 
 /** Options of TLS for a certificate, and for the clients' own. */

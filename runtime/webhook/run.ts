@@ -29,7 +29,7 @@ import { createCertificateService } from './certificate-endpoint.ts';
 import { configuredClients } from './client-certificates.ts';
 import { readWebhookConfig } from './config.ts';
 import { FailureReports } from './failure-reports.ts';
-import { listen, secureContext } from './http-server.ts';
+import { type ConnectionCut, listen, secureContext } from './http-server.ts';
 import { type SidecarPatch, sidecarPatch } from './injection-patch.ts';
 import { placeholderCertificate, type ServingPair } from './placeholder-certificate.ts';
 import { RenewalInformation } from './renewal-info.ts';
@@ -139,7 +139,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     certificateApp.server.setSecureContext(secureContext(pair));
   };
   const surroundings = { config, capabilities: () => capabilities, sidecar: currentSidecar };
-  const app = buildApp({ ...surroundings, metrics, log, tls, clients, stopping: signal });
+  const cut = metrics.counter('connections_cut_total', 'Connections that were cut off.', ['port', 'reason']);
+  const onCut = (reason: ConnectionCut) => cut.inc({ port: 'admission', reason });
+  const app = buildApp({ ...surroundings, metrics, log, tls, clients, onCut, stopping: signal });
   const certificateApp = buildCertificateApp({
     certificates: createCertificateService(config, { api, issuer, renewal, monotonic }),
     renewal: (namespace) => renewal.for(namespace),
@@ -154,6 +156,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     log,
     tls,
     isBusy: isLate(signal),
+    onCut: (reason) => cut.inc({ port: 'certificates', reason }),
     stopping: signal,
   });
   const serving = new ServingCertificate({

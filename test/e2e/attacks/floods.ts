@@ -149,7 +149,7 @@ const attacks: readonly Omit<Attack, 'slow' | 'ownNode'>[] = [
       const { result, happened } = await endured(lab, () =>
         flood(lab, { kind: 'slow', host: address, ports: [443, CERTIFICATE_PORT], count: 300, seconds: 40 }),
       );
-      return { happened: `${shown(result)}; ${happened}`, trace: await lab.gauge('autocert', /connections/) };
+      return { happened: `${shown(result)}; ${happened}`, trace: await lab.gauge('autocert', /connections_cut_total/) };
     },
   },
   {

@@ -272,7 +272,7 @@ export class Lab {
 
 /** What admission, Pod Security and NodeRestriction refuse; and what RBAC does, which is no request to a resource yet. */
 const REFUSALS =
-  '(apiserver_request_total\\{code="(403|422)"|authorization_attempts_total\\{result="(denied|no-opinion)")';
+  '(apiserver_request_total\\{code="(403|422|500)"|authorization_attempts_total\\{result="(denied|no-opinion)")';
 
 /** A name that pods of the tenant's namespace may have. */
 export function ownName(service: string): string {

@@ -73,6 +73,9 @@ async function namesGiven(lab: Lab, pod: string): Promise<X509Certificate> {
   return new X509Certificate(request.status?.certificateChain ?? '');
 }
 
+/** NodeRestriction, of what a node says of a pod. */
+const INCONSISTENT = /inconsistent with the running|forbidden|not found/i;
+
 const named = (name: string) => ({ [Annotation.name]: name });
 
 const attacks: readonly Omit<Attack, 'native'>[] = [
@@ -176,11 +179,10 @@ const attacks: readonly Omit<Attack, 'native'>[] = [
     expected: 'refused by NodeRestriction',
     run: async (lab) => {
       const { uid } = (await lab.admin.json<Pod>(['-n', VICTIM, 'get', 'pod', 'pay'])).metadata;
-      await lab.forbidden(() => lab.create(lab.node, requestFor(VICTIM, 'nobody', uid)));
-      await lab.forbidden(() =>
-        lab.create(lab.node, requestFor(VICTIM, 'pay', '00000000-0000-0000-0000-000000000000')),
-      );
-      return lab.forbidden(() => lab.create(lab.node, requestFor(VICTIM, 'pay', uid, 'builder')));
+      await lab.forbidden(() => lab.create(lab.node, requestFor(VICTIM, 'nobody', uid)), INCONSISTENT);
+      const successor = '00000000-0000-0000-0000-000000000000';
+      await lab.forbidden(() => lab.create(lab.node, requestFor(VICTIM, 'pay', successor)), INCONSISTENT);
+      return lab.forbidden(() => lab.create(lab.node, requestFor(VICTIM, 'pay', uid, 'builder')), INCONSISTENT);
     },
   },
   {

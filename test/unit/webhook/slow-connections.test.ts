@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type ConnectionCut, httpApp, listen } from '../../../runtime/webhook/http-server.ts';
+import { placeholderCertificate } from '../../../runtime/webhook/placeholder-certificate.ts';
+
+async function slowServer() {
+  const cut: ConnectionCut[] = [];
+  const app = httpApp({
+    bodies: { limit: 1000, inFlight: 1000 },
+    connections: { total: 10, byPeer: 10 },
+    tls: placeholderCertificate(new Date()),
+    timeouts: { handshake: 50, headers: 50, request: 50 },
+    onCut: (reason) => cut.push(reason),
+  });
+  const port = await listen(app, 0, '127.0.0.1');
+  return { app, port, cut };
+}
+
+test('who does not speak TLS is cut off, and it is told', async () => {
+  const { app, port, cut } = await slowServer();
+  const silent = connect(port, '127.0.0.1').resume();
+  await once(silent, 'close');
+  await app.close();
+  expect(cut).toEqual(['handshake']);
+});
+
+test('who sends a request by bits is cut off, and it is told', async () => {
+  const { app, port, cut } = await slowServer();
+  const slow = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }).resume();
+  await once(slow, 'secureConnect');
+  slow.write('POST /mutate HTTP/1.1\r\nhost: x\r\n');
+  await once(slow, 'close');
+  await app.close();
+  expect(cut).toEqual(['request']);
+});
