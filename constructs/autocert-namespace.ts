@@ -6,8 +6,9 @@ import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { NAMESPACE_LABEL } from '../runtime/contract.ts';
 import { checkWebhook, type IAutocertWebhook, type NamespaceRules } from './i-autocert-webhook.ts';
+import { checkLabels } from './labels.ts';
 import { metadata } from './objects.ts';
-import { checkFlag, checkLabelValue, checkMap, checkName, checkOneOf } from './validation.ts';
+import { checkFlag, checkName, checkOneOf } from './validation.ts';
 
 const POD_SECURITY_LEVELS = ['privileged', 'baseline', 'restricted'] as const;
 
@@ -52,7 +53,7 @@ export class AutocertNamespace extends Construct {
     const security = podSecurity !== undefined && {
       'pod-security.kubernetes.io/enforce': checkOneOf('podSecurity', podSecurity, POD_SECURITY_LEVELS),
     };
-    const more = checkMap('labels', props.labels ?? {}, checkLabelValue);
+    const more = checkLabels('labels', props.labels ?? {});
     const labels = { ...more, ...security, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
     const own = metadata(this.name, undefined, labels);
     const annotations = { 'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true' };

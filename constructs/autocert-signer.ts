@@ -5,18 +5,13 @@
 import { Construct } from 'constructs';
 import { type PolicyConfig, type SignerConfig, WEBHOOK_HEALTH_PORT } from '../runtime/contract.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
+import type { WebhookSettings } from './injector.ts';
 import { closeSigner } from './network-policies.ts';
 import { defined } from './objects.ts';
-import {
-  type ContainerImage,
-  type ContainerResources,
-  checkResources,
-  type SchedulingProps,
-  scheduling,
-} from './pods.ts';
+import { type ContainerImage, type ContainerResources, checkResources, type PodProps, podProps } from './pods.ts';
 import { addProgram, caConfig } from './program.ts';
 import { signerRights } from './rights.ts';
-import { checkFlag, checkOptional, checkReplicas, checkShare } from './validation.ts';
+import { checkFlag, checkObject, checkOptional, checkReplicas, checkShare, refuse } from './validation.ts';
 
 /** Name of every object, and the label `app` of the pods. */
 export const SIGNER = 'autocert-signer';
@@ -40,8 +35,35 @@ export interface SignerOptions {
   readonly renewAt?: number;
 }
 
+const WITHOUT = 'or leave signer out';
+
+/**
+ * The prop `signer` of `AutocertWebhook`. Without a signer nobody writes the webhook's `caBundle`, so that the root has to be
+ * in the manifests, and nobody answers kubelet.
+ */
+export function checkSigner(value: unknown, webhook: WebhookSettings | undefined, ca: IStepCa): SignerOptions | false {
+  if (value !== false) return value === undefined ? {} : checkObject('signer', value);
+  if (webhook === undefined) {
+    return refuse(
+      'signer',
+      value,
+      `Injector.policy() needs it, which signs every certificate then: take Injector.webhook(), ${WITHOUT}`,
+    );
+  }
+  if (webhook.delivery === 'native') {
+    return refuse('signer', value, `delivery "native" of the injector needs it: take "auto" or "sidecar", ${WITHOUT}`);
+  }
+  if (ca.rootCertificate !== undefined) return false;
+  return refuse(
+    'signer',
+    value,
+    'the API server trusts the webhook by its caBundle, which the signer fills in where the root is made in the cluster: ' +
+      `give a root that is known at synth, by pki: Pki.existing({ rootCertificate, … }) or StepCa.fromUrl, ${WITHOUT}`,
+  );
+}
+
 /** Properties of {@link AutocertSigner}. */
-export interface AutocertSignerProps extends SignerOptions, SchedulingProps {
+export interface AutocertSignerProps extends SignerOptions, PodProps {
   /** CA that signs. */
   readonly ca: IStepCa;
   /** Names and lifetimes that pods may have; asked for at synth. */
@@ -68,7 +90,7 @@ export class AutocertSigner extends Construct {
     const renewAt = checkOptional('signer.renewAt', props.renewAt, checkShare);
     if (ca.network !== undefined) closeSigner(this, ca.network);
     addProgram(this, {
-      ...scheduling(props),
+      ...podProps(props),
       name: SIGNER,
       subcommand: 'signer',
       ca,

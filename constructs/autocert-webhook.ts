@@ -7,14 +7,14 @@ import { Construct } from 'constructs';
 import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
 import { spellingsOf } from '../runtime/policy/own-names.ts';
 import { checkAllowedName, checkReservedName } from './allowed-name.ts';
-import { AutocertSigner, SIGNER, type SignerOptions } from './autocert-signer.ts';
+import { AutocertSigner, checkSigner, SIGNER, type SignerOptions } from './autocert-signer.ts';
 import type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-autocert-webhook.ts';
 import { checkStepCa, type IStepCa } from './i-step-ca.ts';
 import { ImmutableAnnotations } from './immutable-annotations.ts';
 import { InjectionPolicy } from './injection-policy.ts';
 import { Injector } from './injector.ts';
 import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.ts';
-import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type SchedulingProps, scheduling } from './pods.ts';
+import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type PodProps, podProps } from './pods.ts';
 import { SignerLimits } from './signer-limits.ts';
 import { refuseTwins } from './twins.ts';
 import {
@@ -32,7 +32,7 @@ import { ValidationPolicy } from './validation-policy.ts';
 import { addWebhookServer, servingNames, WEBHOOK_NAME } from './webhook-server.ts';
 
 /** Properties of {@link AutocertWebhook}. */
-export interface AutocertWebhookProps extends SchedulingProps {
+export interface AutocertWebhookProps extends PodProps {
   /** CA that signs; webhook and signer run in its namespace. */
   readonly ca: IStepCa;
   /** What injects: a webhook, or a policy that the API server evaluates itself. @default Injector.webhook() */
@@ -56,8 +56,11 @@ export interface AutocertWebhookProps extends SchedulingProps {
    * (`shop`, `dev`, `io`, `local`) it never is. @default true
    */
   readonly shortNames?: boolean;
-  /** The signer of native delivery. @default - two pods; kubelet renews when two thirds of the lifetime are gone */
-  readonly signer?: SignerOptions;
+  /**
+   * The signer of native delivery, which also keeps the webhook's `caBundle`. `false`: none runs. Every pod gets a sidecar
+   * then, and the CA's root has to be known at synth. @default - two pods; kubelet renews when two thirds of the lifetime are gone
+   */
+  readonly signer?: SignerOptions | false;
   /**
    * Whether each certificate that a pod gets is an Event of type Normal on it, besides the line in the log.
    * @default false
@@ -89,6 +92,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   readonly ca: IStepCa;
   /** Whether a webhook runs, and with it the certificate endpoint: not with `Injector.policy()`. */
   readonly hasServer: boolean;
+  /** Whether a signer runs: not with `signer: false`. */
+  readonly hasSigner: boolean;
   readonly #issuanceEvents: boolean;
   readonly #shortNames: boolean;
   readonly #reserved: readonly string[];
@@ -109,22 +114,24 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     this.#refuseSecond();
     const image = checkedImage('image', props.image ?? DEFAULT_IMAGE, props.imagePullPolicy);
     const { webhook } = checkInjector('injector', props.injector ?? Injector.webhook());
+    const signer = checkSigner(props.signer, webhook, this.ca);
     this.hasServer = webhook !== undefined;
+    this.hasSigner = signer !== false;
     this.#issuanceEvents = checkFlag('issuanceEvents', props.issuanceEvents ?? false);
     const userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
-    const known = { ...scheduling(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
+    const known = { ...podProps(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
     this.ca.limitNames({ ...known, servingNames: webhook ? servingNames(this.ca) : [] });
-    if (webhook) addWebhookServer(this, { ...known, settings: webhook });
+    if (webhook) addWebhookServer(this, { ...known, settings: webhook, hasSigner: this.hasSigner });
     else new InjectionPolicy(this, 'Resource', known);
     if (webhook?.workloadPolicy ?? true) {
-      new ValidationPolicy(this, 'Validation', { ...known, policyInjector: webhook === undefined });
+      const by = { policyInjector: webhook === undefined, nativeDelivery: this.hasSigner };
+      new ValidationPolicy(this, 'Validation', { ...known, ...by });
     }
-    const signer: SignerOptions = checkOptional('signer', props.signer, checkObject) ?? {};
     const kept = webhook ? { webhookConfiguration: WEBHOOK_NAME } : {};
-    new AutocertSigner(this, 'Signer', { ...signer, ...known, ...kept });
+    if (signer !== false) new AutocertSigner(this, 'Signer', { ...signer, ...known, ...kept });
     if (!checkFlag('guard', props.guard ?? true)) return;
     new ImmutableAnnotations(this, 'Annotations');
-    new SignerLimits(this, 'SignerLimits', { namespace: this.ca.namespace, name: SIGNER });
+    if (signer !== false) new SignerLimits(this, 'SignerLimits', { namespace: this.ca.namespace, name: SIGNER });
   }
 
   /** Never gives a certificate to pods of a namespace, even where it is labelled. */

@@ -7,6 +7,8 @@ export { AutocertNamespace, type AutocertNamespaceProps, type PodSecurityLevel }
 export { AutocertSigner, type AutocertSignerProps, type SignerOptions } from './autocert-signer.ts';
 export { AutocertWebhook, type AutocertWebhookProps } from './autocert-webhook.ts';
 export { CaDatabase, type PersistentDatabaseOptions, type SharedDatabaseOptions } from './ca-database.ts';
+export type { CaServiceOptions } from './ca-service.ts';
+export type { CaProvisionerOptions, CaSettings } from './ca-settings.ts';
 export type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-autocert-webhook.ts';
 export type { IStepCa } from './i-step-ca.ts';
 export type { StepCaFromUrlProps } from './imported-step-ca.ts';
@@ -17,6 +19,6 @@ export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.t
 export type { NetworkDestination } from './network-peers.ts';
 export type { ApiServerOptions, NetworkProps, SystemNetwork } from './network-policies.ts';
 export { type ExistingPkiOptions, type InClusterPkiOptions, type NameConstraints, Pki } from './pki.ts';
-export type { ContainerImage, ContainerResources, ImagePullPolicy, SchedulingProps } from './pods.ts';
+export type { ContainerImage, ContainerResources, ImagePullPolicy, PodProps, SchedulingProps } from './pods.ts';
 export { StepCa, type StepCaProps } from './step-ca.ts';
 export { ValidationPolicy, type ValidationPolicyProps } from './validation-policy.ts';

@@ -53,6 +53,8 @@ export interface AlertScope {
   readonly namespace: string;
   /** Whether there is a webhook, and with it agents. */
   readonly webhook: boolean;
+  /** Whether there is a signer, whose leader keeps and counts things. */
+  readonly signer: boolean;
   /** Whether the CA runs in the cluster, with its supervisor. */
   readonly ca: boolean;
 }
@@ -73,7 +75,7 @@ export function alerts(scope: AlertScope): readonly Alert[] {
   return [
     ...certificateAlerts(scope),
     ...issuanceAlerts(scope),
-    ...clusterAlerts(scope),
+    ...(scope.signer ? clusterAlerts(scope) : []),
     ...(scope.ca ? caAlerts() : []),
     ...presenceAlerts(scope),
   ];
@@ -283,9 +285,9 @@ function caAlerts(): readonly Alert[] {
   ];
 }
 
-function presenceAlerts({ namespace, webhook, ca }: AlertScope): readonly Alert[] {
+function presenceAlerts({ namespace, webhook, signer, ca }: AlertScope): readonly Alert[] {
   const isUp = (job: string) => `up{namespace="${namespace}", job="${job}"}`;
-  const jobs = [...(webhook ? ['autocert'] : []), 'autocert-signer', ...(ca ? ['ca'] : [])];
+  const jobs = [...(webhook ? ['autocert'] : []), ...(signer ? ['autocert-signer'] : []), ...(ca ? ['ca'] : [])];
   const down = (name: string, job: string, description: string): Alert => {
     const summary = `No pod of ${job} answers Prometheus`;
     return { name, severity: 'critical', expr: `absent(${isUp(job)} == 1)`, for: '5m', summary, description };
@@ -302,7 +304,7 @@ function presenceAlerts({ namespace, webhook, ca }: AlertScope): readonly Alert[
     ...(webhook
       ? [down('AutocertWebhookDown', 'autocert', 'Annotated pods are refused, and agents get nothing.')]
       : []),
-    down('AutocertSignerDown', 'autocert-signer', 'Natively served pods get no certificates.'),
+    ...(signer ? [down('AutocertSignerDown', 'autocert-signer', 'Natively served pods get no certificates.')] : []),
     ...(ca ? [down('AutocertCaPodDown', 'ca', 'Nobody knows of the CA; pods that start may wait.')] : []),
     {
       name: 'AutocertReplicaDown',

@@ -7,6 +7,7 @@ import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { AutocertWebhook } from './autocert-webhook.ts';
 import type { IStepCa } from './i-step-ca.ts';
+import { checkLabels } from './labels.ts';
 import { isDuration } from './lifetimes.ts';
 import { type Alert, alerts } from './monitoring-alerts.ts';
 import { dashboard } from './monitoring-dashboard.ts';
@@ -20,9 +21,7 @@ import {
   check,
   checkFlag,
   checkInstance,
-  checkLabelValue,
   checkList,
-  checkMap,
   checkOptional,
   checkText,
   refuse,
@@ -90,7 +89,7 @@ export class AutocertMonitoring extends Construct {
     super(scope, id);
     const webhook = checkWatched('webhook', props.webhook);
     this.#namespace = webhook.ca.namespace;
-    this.#labels = checkMap('labels', props.labels ?? {}, checkLabelValue);
+    this.#labels = checkLabels('labels', props.labels ?? {});
     const interval = `${seconds(checkInterval('interval', props.interval ?? Duration.seconds(30)))}s`;
     const runbookUrl = checkText('runbookUrl', props.runbookUrl ?? 'docs/runbooks.md');
     const podMonitors = checkFlag('podMonitors', props.podMonitors ?? true);
@@ -100,7 +99,7 @@ export class AutocertMonitoring extends Construct {
     if (checkFlag('dashboard', props.dashboard ?? true)) this.#addDashboard();
   }
 
-  #addMonitors({ ca, hasServer }: AutocertWebhook, interval: string): void {
+  #addMonitors({ ca, hasServer, hasSigner }: AutocertWebhook, interval: string): void {
     const monitor = (id: string, app: string, endpoints: readonly object[]) =>
       this.#add(id, 'PodMonitor', app, {
         // The job is named after the program: alerts and dashboard go by it.
@@ -109,7 +108,7 @@ export class AutocertMonitoring extends Construct {
         podMetricsEndpoints: endpoints.map((endpoint) => ({ path: '/metrics', interval, ...endpoint })),
       });
     if (hasServer) monitor('Webhook', NAME, [{ port: HEALTH.name }]);
-    monitor('Signer', 'autocert-signer', [{ port: HEALTH.name }]);
+    if (hasSigner) monitor('Signer', 'autocert-signer', [{ port: HEALTH.name }]);
     if (ca instanceof StepCa) monitor('Ca', 'ca', [{ port: CA_METRICS_PORT }, { port: SUPERVISOR_PORT }]);
   }
 
@@ -125,8 +124,8 @@ export class AutocertMonitoring extends Construct {
     if (peers !== undefined && peers.length > 0) openMetrics(this, network, `${NAME}-metrics`, peers);
   }
 
-  #addRule({ ca, hasServer }: AutocertWebhook, runbookUrl: string): void {
-    const scope = { namespace: ca.namespace, webhook: hasServer, ca: ca instanceof StepCa };
+  #addRule({ ca, hasServer, hasSigner }: AutocertWebhook, runbookUrl: string): void {
+    const scope = { namespace: ca.namespace, webhook: hasServer, signer: hasSigner, ca: ca instanceof StepCa };
     const rules = alerts(scope).map((alert) => ruleOf(alert, runbookUrl));
     this.#add('Rule', 'PrometheusRule', NAME, { groups: [{ name: NAME, rules }] });
   }

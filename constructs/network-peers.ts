@@ -5,13 +5,13 @@
  */
 import { isIP } from 'node:net';
 import type { k8s } from 'cdk8s-plus-27';
+import { checkLabels } from './labels.ts';
 import {
   type Check,
   check,
   checkFields,
   checkLabelValue,
   checkList,
-  checkMap,
   checkOneOf,
   checkOptional,
   checkString,
@@ -69,7 +69,7 @@ const PEER_FIELDS = ['podSelector', 'namespaceSelector', 'ipBlock'] as const;
 
 function checkSelector(prop: string, value: unknown): void {
   const { matchLabels, matchExpressions } = checkFields(prop, value, ['matchLabels', 'matchExpressions']);
-  checkOptional(`${prop}.matchLabels`, matchLabels, (at, labels) => checkMap(at, labels, checkLabelValue));
+  checkOptional(`${prop}.matchLabels`, matchLabels, checkLabels);
   checkOptional(`${prop}.matchExpressions`, matchExpressions, (at, list) => checkList(at, list, checkExpression));
 }
 

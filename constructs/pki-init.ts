@@ -14,8 +14,9 @@ import {
   type ContainerImage,
   confined,
   NON_ROOT,
+  type PodProps,
   podDefaults,
-  type SchedulingProps,
+  podMetadata,
   SHORT_LIVED,
   serviceAccount,
 } from './pods.ts';
@@ -45,7 +46,7 @@ const API_ACCESS = apiAccess(600);
 const ARGO_HOOK = { 'argocd.argoproj.io/hook': 'Sync' } as const;
 
 /** Properties of {@link PkiInit}. */
-export interface PkiInitProps extends SchedulingProps {
+export interface PkiInitProps extends PodProps {
   /** Image with our programs. */
   readonly image: ContainerImage;
   /** Namespace of the PKI's objects. */
@@ -132,7 +133,7 @@ function jobSpec(props: PkiInitProps, name: string, args: readonly string[]): k8
     backoffLimit: 10,
     ttlSecondsAfterFinished: TTL_SECONDS,
     template: {
-      metadata: { labels: { app: name } },
+      metadata: podMetadata({ labels: { app: name } }, props),
       spec: {
         ...podDefaults(props.userFromPlatform ? undefined : NON_ROOT, props),
         restartPolicy: 'OnFailure',

@@ -5,7 +5,8 @@
 import { PkiObject } from '../runtime/contract.ts';
 import { patternProblem } from '../runtime/policy/patterns.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
-import { checkFlag, checkList, checkObject, checkObjectName, checkString, shown } from './validation.ts';
+import { checkKmsKey, type KmsKey } from './kms-key.ts';
+import { checkFlag, checkList, checkObject, checkObjectName, checkOptional, checkString, shown } from './validation.ts';
 
 /** Options of {@link Pki.inCluster}. */
 export interface InClusterPkiOptions {
@@ -40,6 +41,11 @@ export interface ExistingPkiOptions {
   readonly rootCertificate: string;
   /** Intermediate certificate that step-ca signs with, PEM, issued by one of the roots. */
   readonly intermediateCertificate: string;
+  /**
+   * URI of the intermediate's key in a KMS that step-ca has, such as `awskms:key-id=…`; there is neither the Secret with it nor
+   * that with its password then. The image of step-ca and its pod must be able to use the KMS. @default - it is in a Secret
+   */
+  readonly intermediateKey?: string;
   /** Secret with the intermediate's key, encrypted, under `intermediate_ca_key`. @default 'ca-intermediate-key' */
   readonly intermediateKeySecret?: string;
   /** Secret with the password of that key under `password`. @default 'ca-password' */
@@ -92,6 +98,10 @@ export class Pki {
           `rootCertificate, ${shown(roots[0]?.subject)}`,
       );
     }
+    const { intermediateKey, intermediateKeySecret, passwordSecret } = options;
+    if (intermediateKey !== undefined && (intermediateKeySecret ?? passwordSecret) !== undefined) {
+      throw new Error('intermediateKey: it is in a KMS, so leave out intermediateKeySecret and passwordSecret');
+    }
     return new Pki({ options });
   }
 
@@ -105,6 +115,8 @@ export class Pki {
   readonly rootCertificate?: string;
   /** Intermediate certificate, PEM. Absent: not known at synth. */
   readonly intermediateCertificate?: string;
+  /** The intermediate's key in a KMS. Absent: it is in the two Secrets that follow. */
+  readonly kmsKey?: KmsKey;
   /** Secret with the intermediate's key. */
   readonly intermediateKeySecret: string;
   /** Secret with the password of the intermediate's key. */
@@ -118,6 +130,7 @@ export class Pki {
   get secrets(): readonly string[] {
     const rootKey = this.caName === undefined ? [] : [PkiObject.rootKey];
     const { intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret } = this;
+    if (this.kmsKey !== undefined) return [provisionersSecret, autocertPasswordSecret];
     return [...rootKey, intermediateKeySecret, provisionersSecret, passwordSecret, autocertPasswordSecret];
   }
 
@@ -136,6 +149,8 @@ export class Pki {
       this.rootCertificate = options.rootCertificate;
       this.intermediateCertificate = options.intermediateCertificate;
     }
+    const kmsKey = checkOptional('intermediateKey', options?.intermediateKey, checkKmsKey);
+    if (kmsKey !== undefined) this.kmsKey = kmsKey;
     const { intermediateKey, caPassword, provisioners, autocertPassword } = PkiObject;
     this.intermediateKeySecret = secret('intermediateKeySecret', options?.intermediateKeySecret, intermediateKey);
     this.passwordSecret = secret('passwordSecret', options?.passwordSecret, caPassword);

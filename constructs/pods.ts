@@ -6,10 +6,10 @@ import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import packageJson from '../package.json' with { type: 'json' };
 import { IMAGE_PULL_POLICIES } from '../runtime/contract.ts';
+import { checkLabels, checkPodAnnotations, checkPodLabels } from './labels.ts';
 import { defined, metadata } from './objects.ts';
 import {
   checkImage,
-  checkLabelValue,
   checkList,
   checkMap,
   checkObject,
@@ -17,6 +17,7 @@ import {
   checkOneOf,
   checkOptional,
   checkString,
+  refuse,
 } from './validation.ts';
 
 /** The image of this release; it holds every program of ours. */
@@ -43,6 +44,22 @@ export interface SchedulingProps {
   readonly affinity?: k8s.Affinity;
   /** Name of a PriorityClass. @default - the cluster's default priority */
   readonly priorityClassName?: string;
+}
+
+/** What pods of ours have besides, where they run included. */
+export interface PodProps extends SchedulingProps {
+  /**
+   * More labels of the pods. Not `app`, by which Services and NetworkPolicies find them, and none of Autocert's or of
+   * Kubernetes' controllers. @default - none
+   */
+  readonly podLabels?: Readonly<Record<string, string>>;
+  /** More annotations of the pods. @default - none */
+  readonly podAnnotations?: Readonly<Record<string, string>>;
+  /**
+   * Names of Secrets in Autocert's namespace, yours to make, with which kubelet pulls the images of these pods. Agents in
+   * other pods are pulled with what those pods have. @default - none
+   */
+  readonly imagePullSecrets?: readonly string[];
 }
 
 /** When kubelet pulls an image. */
@@ -83,16 +100,43 @@ export function disruptionBudget(scope: Construct, name: string, namespace: stri
   });
 }
 
-/** The scheduling props of a construct, apart from its others. */
-export function scheduling(props: SchedulingProps): SchedulingProps {
-  const labels = (prop: string, value: unknown) => checkMap(prop, value, checkLabelValue);
+function scheduling(props: SchedulingProps): SchedulingProps {
   const objects = (prop: string, value: unknown) => checkList(prop, value, checkObject);
   return defined({
-    nodeSelector: checkOptional('nodeSelector', props.nodeSelector, labels),
+    nodeSelector: checkOptional('nodeSelector', props.nodeSelector, checkLabels),
     tolerations: checkOptional('tolerations', props.tolerations, objects),
     affinity: checkOptional('affinity', props.affinity, checkObject),
     priorityClassName: checkOptional('priorityClassName', props.priorityClassName, checkObjectName),
   });
+}
+
+/** The pod props of a construct, apart from its others. */
+export function podProps(props: PodProps): PodProps {
+  return {
+    ...scheduling(props),
+    ...defined({
+      podLabels: checkOptional('podLabels', props.podLabels, checkPodLabels),
+      podAnnotations: checkOptional('podAnnotations', props.podAnnotations, checkPodAnnotations),
+      imagePullSecrets: checkOptional('imagePullSecrets', props.imagePullSecrets, checkPullSecrets),
+    }),
+  };
+}
+
+/** Each once: the API server merges them by name. */
+function checkPullSecrets(prop: string, value: unknown): readonly string[] {
+  const names = checkList(prop, value, checkObjectName);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? names : refuse(prop, names, `it takes "${twice}" once`);
+}
+
+/** Metadata of a pod template: `own` is what the pods are found by, and what our programs put there. */
+export function podMetadata(own: k8s.ObjectMeta & { readonly labels: { readonly app: string } }, props: PodProps) {
+  const annotations = { ...props.podAnnotations, ...own.annotations };
+  return {
+    labels: { ...props.podLabels, ...own.labels },
+    // The API server keeps no empty map, and would count each `kubectl apply` of one as a change.
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
 }
 
 /** Who pods run as: a uid that is the group as well, or `undefined` where the platform says (`userFromPlatform`). */
@@ -102,7 +146,8 @@ export type PodUser = number | undefined;
  * What every pod of ours has: a user that is not root, and that owns its volumes; and no token of its ServiceAccount, but
  * where {@link apiAccess} is mounted.
  */
-export function podDefaults(user: PodUser, placement: SchedulingProps) {
+export function podDefaults(user: PodUser, props: PodProps) {
+  const { tolerations, imagePullSecrets = [] } = props;
   return {
     // Variables such as AUTOCERT_PORT, which kubelet would make for each Service, read like settings of ours.
     enableServiceLinks: false,
@@ -113,7 +158,8 @@ export function podDefaults(user: PodUser, placement: SchedulingProps) {
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    ...defined({ ...scheduling(placement), tolerations: placement.tolerations && [...placement.tolerations] }),
+    ...(imagePullSecrets.length > 0 && { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+    ...defined({ ...scheduling(props), tolerations: tolerations && [...tolerations] }),
   };
 }
 

@@ -38,6 +38,13 @@ export function invalid(key: string, expression: string, wanted: string): Valida
   };
 }
 
+/** Where no signer runs. */
+export const WITHOUT_SIGNER = invalid(
+  Annotation.delivery,
+  `${annotation(Annotation.delivery)} != "native"`,
+  'needs the signer, without which Autocert is installed: write sidecar or auto',
+);
+
 /** What native delivery cannot do. */
 export function nativeValidations(policy: PolicyConfig): readonly Validation[] {
   const usual = `duration(${celText(policy.defaultDuration)})`;

@@ -16,10 +16,11 @@ import {
   confined,
   disruptionBudget,
   NON_ROOT,
+  type PodProps,
   podDefaults,
+  podMetadata,
   probe,
   quantities,
-  type SchedulingProps,
   SECRET_MODE,
   serviceAccount,
   spread,
@@ -62,7 +63,7 @@ export interface ProgramPort {
 export const HEALTH: ProgramPort = { name: 'http', number: WEBHOOK_HEALTH_PORT };
 
 /** What makes one program differ from another. */
-export interface ProgramInput extends SchedulingProps {
+export interface ProgramInput extends PodProps {
   /** Name of every object, and the label `app` of the pods. */
   readonly name: string;
   /** Subcommand of `autocert`. */
@@ -136,11 +137,11 @@ function podTemplate(props: ProgramInput): k8s.PodTemplateSpec {
   const { name } = props;
   const probed = (path: string, timing: Omit<k8s.Probe, 'httpGet'>) => probe(path, HEALTH.number, 'HTTP', timing);
   return {
-    metadata: {
-      labels: { app: name },
-      // kubelet brings every other change into the volume, and the program looks for it.
-      annotations: { [`${DOMAIN}/config-checksum`]: digest(props.atStart) },
-    },
+    // kubelet brings every other change into the volume, and the program looks for it.
+    metadata: podMetadata(
+      { labels: { app: name }, annotations: { [`${DOMAIN}/config-checksum`]: digest(props.atStart) } },
+      props,
+    ),
     spec: {
       ...podDefaults(props.userFromPlatform ? undefined : NON_ROOT, props),
       serviceAccountName: name,

@@ -12,6 +12,8 @@ import {
   type SupervisorConfig,
 } from '../runtime/contract.ts';
 import { type CaDatabase, DATA_SOURCE_FILE, DATABASE_FILE } from './ca-database.ts';
+import type { MoreOfCa } from './ca-settings.ts';
+import type { KmsKey } from './kms-key.ts';
 
 /** What goes into the template; durations in Go's syntax. */
 export interface StepCaConfigInput {
@@ -21,6 +23,10 @@ export interface StepCaConfigInput {
   readonly maxDuration: string;
   readonly federatedRoots: number;
   readonly database: CaDatabase;
+  /** The intermediate's key in a KMS. Absent: it is in a Secret. */
+  readonly kmsKey: KmsKey | undefined;
+  /** What the user adds; none of it is set here but `logger` and `kms`. */
+  readonly more: MoreOfCa;
 }
 
 /** Folders of the CA's pod, each a volume. */
@@ -47,8 +53,9 @@ export function federatedRootFile(number: number): string {
   return `federated_root_${number}.crt`;
 }
 
-/** `ca.json` without its provisioners, and without the paths of certificates and key, of which the supervisor makes a set. */
+/** `ca.json` without its provisioners, and without the paths of certificates and key, of which the supervisor makes a set; that of a key in a KMS it has. */
 export function stepCaConfig(input: StepCaConfigInput) {
+  const { kmsKey, more } = input;
   return {
     federatedRoots: Array.from(
       { length: input.federatedRoots },
@@ -58,8 +65,12 @@ export function stepCaConfig(input: StepCaConfigInput) {
     metricsAddress: `:${CaPort.metrics}`,
     dnsNames: input.dnsNames,
     logger: { format: 'json' },
+    ...(kmsKey && { key: kmsKey.uri, kms: { type: kmsKey.type } }),
+    ...more.config,
     db: databaseConfig(input.database),
     authority: {
+      ...(more.config.authority as object | undefined),
+      ...(more.provisioners.length > 0 && { provisioners: more.provisioners }),
       claims: {
         minTLSCertDuration: input.minDuration,
         maxTLSCertDuration: input.maxDuration,

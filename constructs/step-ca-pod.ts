@@ -14,8 +14,9 @@ import type { Pki } from './pki.ts';
 import {
   type ContainerImage,
   type ContainerResources,
+  type PodProps,
   podDefaults,
-  type SchedulingProps,
+  podMetadata,
   SECRET_MODE,
   spread,
 } from './pods.ts';
@@ -36,7 +37,7 @@ export const CaObject = {
 const STEP_USER = 1000;
 
 /** What the pod is made from. */
-export interface StepCaPodInput extends SchedulingProps {
+export interface StepCaPodInput extends PodProps {
   readonly image: ContainerImage;
   /** Image with our programs. */
   readonly autocertImage: ContainerImage;
@@ -55,13 +56,16 @@ export interface StepCaPodInput extends SchedulingProps {
 export function stepCaPod(input: StepCaPodInput): k8s.PodTemplateSpec {
   const { image, autocertImage, resources, database } = input;
   return {
-    metadata: {
-      labels: { app: CA_NAME },
-      annotations: {
-        [`${DOMAIN}/config-checksum`]: digest(input.supervisor),
-        'kubectl.kubernetes.io/default-container': 'step-ca',
+    metadata: podMetadata(
+      {
+        labels: { app: CA_NAME },
+        annotations: {
+          [`${DOMAIN}/config-checksum`]: digest(input.supervisor),
+          'kubectl.kubernetes.io/default-container': 'step-ca',
+        },
       },
-    },
+      input,
+    ),
     spec: {
       ...podDefaults(input.userFromPlatform ? undefined : STEP_USER, input),
       serviceAccountName: CA_NAME,
@@ -91,7 +95,10 @@ function volumes({ pki, certificates, database }: StepCaPodInput): k8s.Volume[] 
   ];
   return [
     { name: 'certs', projected: { sources: certificates.map((name) => ({ configMap: { name } })) } },
-    { name: 'secrets', projected: { defaultMode: SECRET_MODE, sources: secrets } },
+    // A key in a KMS needs none.
+    pki.kmsKey === undefined
+      ? { name: 'secrets', projected: { defaultMode: SECRET_MODE, sources: secrets } }
+      : { name: 'secrets', emptyDir: {} },
     { name: 'template', configMap: { name: CaConfigFile.configMap } },
     { name: 'provisioners', secret: { secretName: pki.provisionersSecret, defaultMode: SECRET_MODE } },
     inMemory('config', '4Mi'),

@@ -6,11 +6,13 @@ import type { Duration } from 'cdk8s';
 import { Lazy, Size } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { CaConfigFile, CONTAINER_PORT, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { CaConfigFile, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
 import { checkAllowedName } from './allowed-name.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { CaDatabase, mebibytesOf } from './ca-database.ts';
 import { caNameRules, unpermitted } from './ca-names.ts';
+import { addCaService, type CaServiceOptions, checkService, isOuter } from './ca-service.ts';
+import { type CaProvisionerOptions, type CaSettings, checkMoreOfCa } from './ca-settings.ts';
 import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { ImportedStepCa, type StepCaFromUrlProps } from './imported-step-ca.ts';
 import { checkLifetimes, goLifetimes, type LifetimeProps } from './lifetimes.ts';
@@ -35,8 +37,8 @@ import {
   DEFAULT_IMAGE,
   disruptionBudget,
   type ImagePullPolicy,
-  type SchedulingProps,
-  scheduling,
+  type PodProps,
+  podProps,
   serviceAccount,
 } from './pods.ts';
 import { KEPT, Retention } from './retention.ts';
@@ -65,7 +67,7 @@ const checkDatabase = checkInstance(
 );
 
 /** Properties of {@link StepCa}. */
-export interface StepCaProps extends LifetimeProps, SchedulingProps, NetworkProps {
+export interface StepCaProps extends LifetimeProps, PodProps, NetworkProps {
   /** Namespace of the CA; webhook and signer run there too. @default 'step' */
   readonly namespace?: string;
   /** Whether to make the namespace, at the Pod Security level `restricted`. @default true */
@@ -102,6 +104,16 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps, NetworkProp
    * `'any'`: it signs every name. @default [] - and every name where no AutocertWebhook is given this CA
    */
   readonly autocertNames?: readonly string[] | 'any';
+  /**
+   * More settings of step-ca, as its `ca.json` has them at the top level, such as `kms`, `logger`, `crl` or `authority.policy`:
+   * JSON, and nothing secret, for it is in a ConfigMap. What other props set is refused. @default - none
+   */
+  readonly config?: CaSettings;
+  /**
+   * More provisioners, as step-ca's `ca.json` has them, such as `{ type: 'ACME', name: 'acme' }`, besides those of the PKI.
+   * Which names they sign is up to them: `allowedNames` bind the provisioner `autocert` alone. @default - none
+   */
+  readonly provisioners?: readonly CaProvisionerOptions[];
   /** Root certificates of other PKIs, PEM, that pods trust besides the CA's own. @default - none */
   readonly federatedRoots?: readonly string[];
   /** Image of step-ca. @default 'smallstep/step-ca:0.30.2' */
@@ -111,8 +123,14 @@ export interface StepCaProps extends LifetimeProps, SchedulingProps, NetworkProp
   /** Image with our programs, for the Job and the supervisor of step-ca. @default - `autocert:` and the version of this package */
   readonly autocertImage?: string;
   /**
+   * The CA's Service, such as `{ type: 'LoadBalancer' }`. Whoever is to reach it from outside is named in `allowFrom`, and
+   * the name by which he does in `dnsNames`. @default - a ClusterIP
+   */
+  readonly service?: CaServiceOptions;
+  /**
    * Who may connect to the CA besides Autocert: peers as a NetworkPolicy has them, such as
-   * `{ ipBlock: { cidr: '203.0.113.0/24' } }`. @default - nobody; `kubectl port-forward` needs no right of the network
+   * `{ ipBlock: { cidr: '203.0.113.0/24' } }`; an empty list if you see to that yourself, where `service` is reached from
+   * outside. @default - nobody; `kubectl port-forward` needs no right of the network
    */
   readonly allowFrom?: readonly k8s.NetworkPolicyPeer[];
   /**
@@ -187,7 +205,8 @@ export class StepCa extends Construct implements IStepCa {
     this.node.addValidation({ validate: () => this.#constraintFaults() });
     refuseSecondCa(this);
     this.#addNamespace();
-    this.#closeNetwork();
+    const service = checkService('service', props.service ?? {});
+    this.#closeNetwork(service);
     this.#addPki();
     const federatedRoots = this.#addFederatedRoots(checkList('federatedRoots', props.federatedRoots ?? [], checkRoot));
     const config = stepCaConfig({
@@ -195,6 +214,8 @@ export class StepCa extends Construct implements IStepCa {
       dnsNames: this.#dnsNames,
       federatedRoots,
       database: this.#database,
+      kmsKey: this.#pki.kmsKey,
+      more: checkMoreOfCa(props),
     });
     const replicas = this.#replicas();
     const supervisor = supervisorConfig(this.#database, replicas);
@@ -208,13 +229,7 @@ export class StepCa extends Construct implements IStepCa {
     });
     this.#addVolume();
     this.#addStatefulSet(replicas, supervisor, federatedRoots);
-    new k8s.KubeService(this, 'Service', {
-      metadata: metadata(CA_NAME, this.namespace, { app: CA_NAME }),
-      spec: {
-        selector: { app: CA_NAME },
-        ports: [{ name: 'https', port: 443, targetPort: k8s.IntOrString.fromNumber(CONTAINER_PORT) }],
-      },
-    });
+    addCaService(this, CA_NAME, this.namespace, service);
   }
 
   #checkNames(prop: string, value: unknown): readonly string[] | 'any' {
@@ -271,7 +286,15 @@ export class StepCa extends Construct implements IStepCa {
     if (retain) new Retention(this, 'Retention', { namespace, ownsNamespace, secrets: this.#pki.secrets });
   }
 
-  #closeNetwork(): void {
+  #closeNetwork(service: CaServiceOptions): void {
+    if (this.network !== undefined && isOuter(service) && this.#props.allowFrom === undefined) {
+      const example = "[{ ipBlock: { cidr: '203.0.113.0/24' } }]";
+      refuse(
+        'service.type',
+        service.type,
+        `NetworkPolicies let nobody from outside in: name them in allowFrom: ${example}`,
+      );
+    }
     const from = checkList('allowFrom', this.#props.allowFrom ?? [], checkPeer);
     const named = checkOptional('allowTo', this.#props.allowTo, (prop, list) =>
       checkList(prop, list, checkDestination),
@@ -294,7 +317,7 @@ export class StepCa extends Construct implements IStepCa {
     const { upkeep } = this.#pki;
     const image = this.#autocertImage;
     new PkiInit(this, 'Init', {
-      ...scheduling(this.#props),
+      ...podProps(this.#props),
       ...{ image, namespace, network, caName, upkeep, guard: this.#guard, userFromPlatform: this.#userFromPlatform },
       permitted: permitted === 'any' ? [] : this.#permitted,
     });
@@ -349,7 +372,7 @@ export class StepCa extends Construct implements IStepCa {
         podManagementPolicy: 'Parallel',
         selector: { matchLabels: { app: CA_NAME } },
         template: stepCaPod({
-          ...scheduling(this.#props),
+          ...podProps(this.#props),
           resources: checkResources('resources', resources),
           image: checkedImage('image', image, imagePullPolicy),
           autocertImage: this.#autocertImage,

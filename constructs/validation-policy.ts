@@ -27,7 +27,14 @@ import { ANNOTATION_PREFIX, CEL_NAMESPACE, celIsDuration, celList, celLongest, c
 import { celNames } from './cel-names.ts';
 import { metadata } from './objects.ts';
 import { matchConstraints } from './policy-scope.ts';
-import { annotation, invalid, nativeValidations, shown, type Validation } from './policy-validations.ts';
+import {
+  annotation,
+  invalid,
+  nativeValidations,
+  shown,
+  type Validation,
+  WITHOUT_SIGNER,
+} from './policy-validations.ts';
 
 /** Properties of {@link ValidationPolicy}. */
 export interface ValidationPolicyProps {
@@ -38,6 +45,8 @@ export interface ValidationPolicyProps {
    * @default false
    */
   readonly policyInjector?: boolean;
+  /** Whether natively delivered certificates can be had: a signer runs. @default true */
+  readonly nativeDelivery?: boolean;
   /** Name of policy and binding. @default 'autocert' */
   readonly name?: string;
 }
@@ -53,7 +62,7 @@ export class ValidationPolicy extends Construct {
   /** Makes both. */
   constructor(scope: Construct, id: string, props: ValidationPolicyProps) {
     super(scope, id);
-    const { name = 'autocert', policyInjector = false } = props;
+    const { name = 'autocert', policyInjector = false, nativeDelivery = true } = props;
     const resourceRules = WORKLOADS.map((rule) => ({
       ...rule,
       apiVersions: ['v1'],
@@ -84,6 +93,7 @@ export class ValidationPolicy extends Construct {
           produce: () => [
             ...validationsOf(props.policy()),
             ...(policyInjector ? nativeValidations(props.policy()) : []),
+            ...(nativeDelivery ? [] : [WITHOUT_SIGNER]),
           ],
         }),
       },

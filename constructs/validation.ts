@@ -31,7 +31,8 @@ function classOf(value: unknown): string | undefined {
   return typeof value === 'object' && value !== null ? (value.constructor ?? Object).name : undefined;
 }
 
-function isObject(value: unknown): value is object {
+/** Whether it is an object as it is written in braces. */
+export function isObject(value: unknown): value is object {
   return classOf(value) === 'Object';
 }
 
@@ -146,10 +147,13 @@ export const checkName = checkString(
   isDnsLabel,
 );
 
-/** The name of most other objects, such as a Secret: DNS labels with dots between them. */
+/** Whether most objects could be called so: DNS labels with dots between them. */
+export const isObjectName = (name: string) => name.length <= 253 && name.split('.').every(isDnsLabel);
+
+/** The name of most other objects, such as a Secret. */
 export const checkObjectName = checkString(
   'it takes lower-case letters, digits, "-" and ".", at most 253 of them, such as "ca-password"',
-  (name) => name.length <= 253 && name.split('.').every(isDnsLabel),
+  isObjectName,
 );
 
 /** A key of a ConfigMap or a Secret, which is a file name once mounted. */

@@ -16,7 +16,7 @@ import { addInjectionWebhook } from './injection-webhook.ts';
 import type { WebhookSettings } from './injector.ts';
 import { closeWebhook } from './network-policies.ts';
 import { defined, metadata } from './objects.ts';
-import type { ContainerImage, SchedulingProps } from './pods.ts';
+import type { ContainerImage, PodProps } from './pods.ts';
 import { addProgram, CLIENT_CA_FILE, caConfig } from './program.ts';
 import { WEBHOOK_RIGHTS } from './rights.ts';
 
@@ -29,7 +29,7 @@ const ADMISSION = { name: 'https', number: CONTAINER_PORT };
 const CERTIFICATES = { name: 'certificates', number: CERTIFICATE_PORT };
 
 /** What the webhook is made from. */
-export interface WebhookServerInput extends SchedulingProps {
+export interface WebhookServerInput extends PodProps {
   /** CA that signs; the webhook runs in its namespace. */
   readonly ca: IStepCa;
   /** Image of webhook and agents. */
@@ -39,6 +39,8 @@ export interface WebhookServerInput extends SchedulingProps {
   /** Asked for at synth. */
   readonly policy: () => PolicyConfig;
   readonly settings: WebhookSettings;
+  /** Whether a signer runs. */
+  readonly hasSigner: boolean;
 }
 
 /** Makes the objects in `scope`; the Deployment is its `Resource`. */
@@ -90,14 +92,15 @@ export function servingNames({ namespace, clusterDomain }: IStepCa): readonly [s
   return [`${host}.svc`, `${host}.svc.${clusterDomain}`, host];
 }
 
-function webhookConfig({ ca, image, userFromPlatform, settings }: WebhookServerInput) {
+function webhookConfig({ ca, image, userFromPlatform, settings, hasSigner }: WebhookServerInput) {
   const names = servingNames(ca);
   return {
     ...caConfig(ca),
     autocertUrl: `https://${names[0]}:${CERTIFICATE_PORT}`,
     servingNames: names,
     agent: { ...image, resources: settings.agentResources, ...(userFromPlatform && { userFromPlatform }) },
-    delivery: settings.delivery,
+    // A webhook of an earlier version does not know the second.
+    ...(hasSigner ? { delivery: settings.delivery } : { delivery: 'sidecar' as const, signer: false as const }),
     sidecar: settings.sidecar,
   };
 }

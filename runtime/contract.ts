@@ -313,6 +313,8 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   readonly apiServer?: { readonly clientCaFile: string; readonly commonNames?: readonly string[] };
   readonly agent: AgentContainer;
   readonly delivery: Delivery;
+  /** `false`: no signer runs, so native delivery would never come to an end: no pod gets it. Absent: one does. */
+  readonly signer?: false;
   readonly sidecar: SidecarStyle;
 }
 

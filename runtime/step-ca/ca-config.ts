@@ -12,6 +12,8 @@ import { type ConfiguredProvisioner, type Settings, withAutocertRules } from './
 export type CaTemplate = Settings & {
   readonly federatedRoots?: readonly string[] | null;
   readonly db?: object | null;
+  /** URI of the intermediate's key in a KMS. Absent: it is a file. */
+  readonly key?: string | null;
   readonly authority?: (Settings & { readonly provisioners?: readonly ConfiguredProvisioner[] | null }) | null;
 };
 
@@ -31,6 +33,7 @@ export const PROVISIONERS = list(
 export const TEMPLATE = object({
   federatedRoots: orNull(list(text)),
   db: orNull(object({})),
+  key: orNull(text),
   authority: orNull(object({ provisioners: orNull(PROVISIONERS) })),
 });
 

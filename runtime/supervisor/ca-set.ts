@@ -33,7 +33,7 @@ export function composeSet(inputs: CaInputs): CaSet {
     [PkiFile.root, new Secret(inputs.roots)],
     ...[...inputs.federatedRoots].map(([name, pem]) => [name, new Secret(pem)] as const),
     [PkiFile.intermediate, new Secret(chain)],
-    [PkiFile.intermediateKey, inputs.key],
+    ...(inputs.key ? [[PkiFile.intermediateKey, inputs.key] as const] : []),
     [PkiFile.password, password],
   ]);
   const configured = (folder: string) => ({
@@ -41,7 +41,7 @@ export function composeSet(inputs: CaInputs): CaSet {
     root: join(folder, PkiFile.root),
     federatedRoots: [...inputs.federatedRoots.keys()].map((name) => join(folder, name)),
     crt: join(folder, PkiFile.intermediate),
-    key: join(folder, PkiFile.intermediateKey),
+    key: inputs.template.key || join(folder, PkiFile.intermediateKey),
   });
   const everything = [JSON.stringify(configured('')), ...[...files].flatMap(([name, text]) => [name, text.reveal()])];
   return {
@@ -51,8 +51,12 @@ export function composeSet(inputs: CaInputs): CaSet {
   };
 }
 
-/** The key, and the password that opens it: while one password replaces the other, either may. */
-function openedKey({ key, passwords }: CaInputs): { readonly password: Secret; readonly key: KeyObject } {
+/**
+ * The key, and the password that opens it: while one password replaces the other, either may. Of a key in a KMS there is
+ * neither, and step-ca reads an empty password.
+ */
+function openedKey({ key, passwords }: CaInputs): { readonly password: Secret; readonly key: KeyObject | undefined } {
+  if (key === undefined) return { password: new Secret(''), key };
   // As step-ca reads it: a line end is none of the password.
   const [first, ...others] = passwords.map((given) => new Secret(given.reveal().trimEnd()));
   if (first === undefined) {
@@ -64,8 +68,8 @@ function openedKey({ key, passwords }: CaInputs): { readonly password: Secret; r
   }));
 }
 
-/** The first chain that is for the key and was issued by one of the roots, or by the certificate behind it that was. */
-function fittingChain(chains: readonly string[], key: KeyObject, roots: readonly string[]): string {
+/** The first chain that is for the key, where it is known, and was issued by one of the roots, or by the certificate behind it that was. */
+function fittingChain(chains: readonly string[], key: KeyObject | undefined, roots: readonly string[]): string {
   const problems: string[] = [];
   for (const chain of chains) {
     try {
@@ -78,8 +82,13 @@ function fittingChain(chains: readonly string[], key: KeyObject, roots: readonly
   throw unfit([...new Set(problems)].join('; '));
 }
 
-function assertFits([intermediate = '', behind]: readonly string[], key: KeyObject, roots: readonly string[]): void {
-  if (!isKeyOf(key, intermediate)) {
+function assertFits(
+  [intermediate = '', behind]: readonly string[],
+  key: KeyObject | undefined,
+  roots: readonly string[],
+): void {
+  // What is in a KMS only step-ca sees: it answers nobody with a certificate of another key.
+  if (key !== undefined && !isKeyOf(key, intermediate)) {
     throw unfit(
       `${PkiFile.intermediate} is not of the key in ${PkiFile.intermediateKey}: one of them is to change yet`,
     );

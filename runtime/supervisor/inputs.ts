@@ -25,8 +25,8 @@ export interface CaInputs {
   readonly federatedRoots: ReadonlyMap<string, string>;
   /** The intermediate and what is behind it, PEM: as the key's Secret has it, if it does, then as the ConfigMap has it. */
   readonly chains: readonly string[];
-  /** The intermediate's key, PEM. */
-  readonly key: Secret;
+  /** The intermediate's key, PEM; `undefined`: it is in a KMS, and the template names it. */
+  readonly key: Secret | undefined;
   /** Passwords that may open it. */
   readonly passwords: readonly Secret[];
   readonly dataSource: Secret | undefined;
@@ -53,7 +53,7 @@ export function readInputs(from: SupervisorConfig['inputs']): CaInputs {
     roots: certificate(PkiFile.root),
     federatedRoots: new Map(federated.map((name) => [name, certificate(name)])),
     chains: [...ownChain, certificate(PkiFile.intermediate)],
-    key: secret(PkiFile.intermediateKey),
+    key: template.key ? undefined : secret(PkiFile.intermediateKey),
     passwords: [PkiFile.password, PkiFile.nextPassword].filter(isThere).map(secret),
     dataSource: from.dataSource === undefined ? undefined : new Secret(readTextFile(from.dataSource).trim()),
   };

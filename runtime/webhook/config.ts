@@ -38,6 +38,7 @@ const WEBHOOK: Shape = {
     userFromPlatform: optional(flag),
   }),
   delivery: oneOf(...(['auto', 'native', 'sidecar'] satisfies Delivery[])),
+  signer: optional(flag),
   sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),
 };
 

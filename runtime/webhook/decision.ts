@@ -5,11 +5,10 @@
 import {
   Annotation,
   ContainerName,
-  type Delivery,
   type PolicyConfig,
-  type SidecarStyle,
   STATUS_INJECTED,
   VolumeName,
+  type WebhookConfig,
 } from '../contract.ts';
 import { shown } from '../lib/validator.ts';
 import { type CertificateSpec, judgePod } from '../policy/certificate-spec.ts';
@@ -33,7 +32,7 @@ export type Decision =
   | { readonly kind: 'inject'; readonly plan: Plan };
 
 /** The settings that a decision depends on. */
-export type DecisionConfig = PolicyConfig & { readonly delivery: Delivery; readonly sidecar: SidecarStyle };
+export type DecisionConfig = PolicyConfig & Pick<WebhookConfig, 'delivery' | 'signer' | 'sidecar'>;
 
 const OUR_CONTAINERS: ReadonlySet<string> = new Set(Object.values(ContainerName));
 const OUR_VOLUMES: ReadonlySet<string> = new Set(Object.values(VolumeName));
@@ -60,9 +59,7 @@ function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster
   const wish = spec.delivery === 'auto' ? config.delivery : spec.delivery;
   if (wish !== 'sidecar') {
     const duration = spec.duration ?? parseDuration(config.defaultDuration);
-    const obstacle = cluster.podCertificates
-      ? nativeObstacle(pod, spec, duration)
-      : 'this cluster has no pod certificates (certificates.k8s.io/v1, Kubernetes 1.37 and later)';
+    const obstacle = absentFor(config, cluster) ?? nativeObstacle(pod, spec, duration);
     if (obstacle === undefined) return { kind: 'inject', plan: { delivery: 'native', duration, spec } };
     if (wish === 'native') {
       const message = `native delivery: ${obstacle}; or let an agent deliver: ${Annotation.delivery}: sidecar`;
@@ -76,6 +73,13 @@ function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster
   }
   const style = config.sidecar === 'classic' || !cluster.nativeSidecars ? 'classic' : 'native';
   return { kind: 'inject', plan: { delivery: 'sidecar', style, spec } };
+}
+
+/** What native delivery needs of Autocert and of the cluster, and is not there. */
+function absentFor({ signer }: DecisionConfig, { podCertificates }: Capabilities): string | undefined {
+  if (signer === false) return 'Autocert runs without its signer here (signer of AutocertWebhook is false)';
+  if (podCertificates) return undefined;
+  return 'this cluster has no pod certificates (certificates.k8s.io/v1, Kubernetes 1.37 and later)';
 }
 
 /** Conflicts that are told. */

@@ -12,7 +12,7 @@ import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
 import { metricsIn, oursIn, samplesOf } from '../support/promql.ts';
 import { ALERT_CASES, MORE_CASES, type Series } from './alert-cases.ts';
 
-const ALL = alerts({ namespace: 'step', webhook: true, ca: true });
+const ALL = alerts({ namespace: 'step', webhook: true, signer: true, ca: true });
 const RULES = {
   groups: [{ name: 'autocert', rules: ALL.map((alert) => ruleOf(alert, 'https://example.com/runbooks')) }],
 };

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { PkiFile, type SupervisorConfig } from '../../runtime/contract.ts';
 import { createIntermediate } from '../../runtime/pki/authorities.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
+import type { CaTemplate } from '../../runtime/step-ca/ca-config.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
 import { createKey, encryptKey, openKey } from '../../runtime/x509/private-key.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
@@ -25,6 +26,14 @@ const PROGRAM = join(ROOT, 'runtime/cli/main.ts');
 /** Containers of the pod. */
 export type ContainerOfCa = 'step-ca' | 'supervisor';
 
+/** What a pod is started with. */
+export interface CaPodOptions {
+  /** Size of the volume. */
+  readonly mebibytes?: number;
+  /** Changes the synthesized part of the configuration, and the files below `at('secrets')`, before the first start. */
+  readonly change?: (template: CaTemplate, files: InitializedPki, at: (name: string) => string) => CaTemplate;
+}
+
 /** A pod of a test; ends and cleans up with its block. */
 export class CaPod {
   readonly files: InitializedPki;
@@ -38,7 +47,7 @@ export class CaPod {
   #ending = false;
 
   /** Makes a PKI, mounts a volume of so many mebibytes, and starts both containers; resolves when certificates can be had. */
-  static async start(options: { readonly mebibytes?: number } = {}): Promise<CaPod> {
+  static async start(options: CaPodOptions = {}): Promise<CaPod> {
     const dir = fs.mkdtempSync(join(tmpdir(), 'autocert-ca-pod-'));
     const at = (name: string) => join(dir, name);
     for (const name of ['certs', 'secrets', 'out', 'control', 'scratch', 'volume']) fs.mkdirSync(at(name));
@@ -59,19 +68,20 @@ export class CaPod {
       port,
       restartSpreadSeconds: 0,
     };
-    const template = {
+    const usual: CaTemplate = {
       address: `127.0.0.1:${caPort}`,
       dnsNames: ['localhost', '127.0.0.1'],
       logger: { format: 'json' },
       db: { type: 'bbolt', dataSource: config.database?.file },
       authority: { claims: { minTLSCertDuration: '1s' } },
     };
-    fs.writeFileSync(config.inputs.template, JSON.stringify(template));
     fs.writeFileSync(at('names.json'), 'null');
     fs.copyFileSync(files.rootFile, at(`certs/${PkiFile.root}`));
     fs.copyFileSync(files.intermediateFile, at(`certs/${PkiFile.intermediate}`));
     fs.copyFileSync(files.intermediateKeyFile, at(`secrets/${PkiFile.intermediateKey}`));
     fs.copyFileSync(files.caPasswordFile, at(`secrets/${PkiFile.password}`));
+    const template = options.change?.(usual, files, at) ?? usual;
+    fs.writeFileSync(config.inputs.template, JSON.stringify(template));
     fs.writeFileSync(at('supervisor.json'), JSON.stringify(config));
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${options.mebibytes ?? 3}m`, 'tmpfs', at('volume')]);
     const client = new CaClient({ url: config.caUrl, roots: [files.pki.rootPem] });

@@ -23,7 +23,7 @@ const TARGETS = [
   { app: 'ca', port: CaPort.supervisor },
 ] as const;
 
-const ALL = alerts({ namespace: SYSTEM, webhook: true, ca: true });
+const ALL = alerts({ namespace: SYSTEM, webhook: true, signer: true, ca: true });
 /** A right of steps 16.x has ended: the certificate of that pod does run out, and its agent tells so. */
 const ON_PURPOSE = 'AutocertLeafExpiring';
 /** What may not fire for a cluster that works. */

@@ -1,14 +1,17 @@
 import { ApiObject, App, Chart, Duration, JsonPatch } from 'cdk8s';
 import {
   type ApiServerClientCa,
+  AutocertMonitoring,
   AutocertNamespace,
   AutocertWebhook,
   type AutocertWebhookProps,
   Injector,
+  Pki,
   StepCa,
   type WebhookInjectorOptions,
 } from '../../../constructs/index.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
+import { createAuthorities } from '../../support/authorities.ts';
 import { configOf, find, listed, type Manifest, podSpecs, restrictedFaults, synth } from '../../support/manifests.ts';
 
 type Props = Omit<AutocertWebhookProps, 'ca'>;
@@ -461,6 +464,78 @@ describe('AutocertWebhook with Injector.policy()', () => {
     });
     ApiObject.of(webhook).addJsonPatch(JsonPatch.replace('/spec/failurePolicy', 'Ignore'));
     expect(find(chart.toJson(), 'MutatingAdmissionPolicy').spec.failurePolicy).toBe('Ignore');
+  });
+});
+
+describe('AutocertWebhook without a signer', () => {
+  let rootCertificate: string;
+  let intermediateCertificate: string;
+  beforeAll(async () => {
+    ({ root: rootCertificate, intermediate: intermediateCertificate } = await createAuthorities());
+  });
+  const without = (props: Props = {}) =>
+    synth((chart) => {
+      const pki = Pki.existing({ rootCertificate, intermediateCertificate });
+      const webhook = new AutocertWebhook(chart, 'autocert', {
+        ca: new StepCa(chart, 'ca', { pki }),
+        signer: false,
+        ...props,
+      });
+      new AutocertMonitoring(chart, 'monitoring', { webhook, metricsFrom: [] });
+    });
+
+  test('has nothing that is the signer’s alone: no pods, accounts, rights, Lease, policies, alerts', () => {
+    const manifests = without({ podLabels: { team: 'x' } });
+    expect(listed(manifests).filter((name) => name.includes('signer'))).toEqual([]);
+    expect(listed(manifests)).toEqual(expect.arrayContaining(['Deployment/autocert', 'PodMonitor/autocert']));
+    const rights = JSON.stringify(manifests.map(({ rules }) => rules));
+    for (const ofTheSigner of ['leases', 'signers', 'clustertrustbundles', 'podcertificaterequests', 'webhook']) {
+      expect(rights).not.toContain(ofTheSigner);
+    }
+    const { groups } = find(manifests, 'PrometheusRule').spec;
+    expect(JSON.stringify(groups)).not.toMatch(/signer|pods_not_injected|trust_bundle/);
+  });
+
+  test('has the caBundle in the manifests', () => {
+    const { caBundle } = registration(without()).clientConfig;
+    expect(Buffer.from(caBundle, 'base64').toString()).toBe(rootCertificate);
+  });
+
+  test('may use a CA that lives elsewhere, whose root is given', () => {
+    const manifests = synth((chart) => {
+      const ca = StepCa.fromUrl(chart, 'ca', { url: 'https://ca.example.com', rootCertificate });
+      new AutocertWebhook(chart, 'autocert', { ca, signer: false });
+    });
+    expect(listed(manifests).filter((name) => name.startsWith('Deployment/'))).toEqual(['Deployment/autocert']);
+  });
+
+  test.each(['auto', 'sidecar'] as const)('delivers by a sidecar, whatever a pod wishes: %s', (delivery) => {
+    const injector = Injector.webhook({ delivery });
+    expect(config(without({ injector }))).toMatchObject({ delivery: 'sidecar', signer: false });
+    expect(config(made())).not.toHaveProperty('signer');
+  });
+
+  test('refuses native delivery at kubectl apply of the Deployment', () => {
+    const messages = (manifests: readonly Manifest[]) =>
+      find(manifests, 'ValidatingAdmissionPolicy', 'autocert').spec.validations.map(
+        ({ message }: { message: string }) => message,
+      );
+    const message =
+      'autocert.step.sm/delivery needs the signer, without which Autocert is installed: write sidecar or auto';
+    expect(messages(without())).toContain(message);
+    expect(messages(made())).not.toContain(message);
+  });
+
+  test('is refused where that cannot work, and says what to do', () => {
+    expect(() => made({ signer: false })).toThrow(
+      /^signer: got false, but the API server trusts the webhook by its caBundle, .* by pki: Pki\.existing\(\{ rootCertificate, … \}\) or StepCa\.fromUrl, or leave signer out$/,
+    );
+    expect(() => without({ injector: Injector.policy() })).toThrow(
+      /^signer: got false, but Injector\.policy\(\) needs it, .*: take Injector\.webhook\(\), or leave signer out$/,
+    );
+    expect(() => without({ injector: Injector.webhook({ delivery: 'native' }) })).toThrow(
+      /^signer: got false, but delivery "native" of the injector needs it: take "auto" or "sidecar", or leave signer out$/,
+    );
   });
 });
 

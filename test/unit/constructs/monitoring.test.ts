@@ -70,7 +70,7 @@ describe('AutocertMonitoring', () => {
 
   test('has a section of the runbooks for each alert, and no other', () => {
     const sections = [...RUNBOOKS.matchAll(/^## (Autocert\w+)$/gm)].map(([, name]) => name);
-    const names = alerts({ namespace: 'step', webhook: true, ca: true }).map(({ name }) => name);
+    const names = alerts({ namespace: 'step', webhook: true, signer: true, ca: true }).map(({ name }) => name);
     expect(sections.sort()).toEqual([...names].sort());
   });
 

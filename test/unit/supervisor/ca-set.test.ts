@@ -59,6 +59,19 @@ describe('a set', () => {
     expect(files.password).toBe('correct horse');
   });
 
+  test('names a key that is in a KMS, and has neither key nor password then', () => {
+    const template = { ...good.template, key: 'awskms:key-id=1', kms: { type: 'awskms' } };
+    const files = contents(composeSet({ ...good, template, key: undefined, passwords: [] }));
+    expect(JSON.parse(files['ca.json'] ?? '')).toMatchObject({ key: 'awskms:key-id=1', kms: { type: 'awskms' } });
+    expect(files).not.toHaveProperty('intermediate_ca_key');
+    expect(files.password).toBe('');
+  });
+
+  test('with a key in a KMS still has a chain to one of the roots', () => {
+    const inputs = { ...good, template: { key: 'awskms:key-id=1' }, key: undefined };
+    expect(() => composeSet({ ...inputs, roots: other.certificatePem })).toThrow('was issued by none of');
+  });
+
   test('is the same for the same contents, and another for any other', () => {
     const { id } = composeSet(good);
     expect(id).toMatch(/^[0-9a-f]{16}$/);

@@ -53,6 +53,14 @@ describe('what is mounted', () => {
     expect(dataSource?.reveal()).toBe('user:password@tcp(db)/');
   });
 
+  test('has no key where the template names one in a KMS, and waits for none', () => {
+    put('ca.json', '{"key":"awskms:key-id=1"}');
+    fs.rmSync(path('secrets/intermediate_ca_key'));
+    fs.rmSync(path('secrets/password'));
+    const { key, passwords, template } = read();
+    expect([key, passwords, template.key]).toEqual([undefined, [], 'awskms:key-id=1']);
+  });
+
   test('has the rules on names, or none where any may be signed', () => {
     const named = (file: string, content: string) => {
       put(file, content);

@@ -141,6 +141,16 @@ describe('delivery', () => {
     expect(message(sleepPod({ delivery: 'native', owner: '1:1' }), NEW)).toMatch(/owner 1:1 is not possible/);
   });
 
+  test('without a signer no pod gets native delivery, whatever cluster and configuration say, and one that asks for it is refused', () => {
+    const without = { signer: false, delivery: 'auto' } as const;
+    expect(plan(sleepPod(), NEW, without)).toMatchObject({ delivery: 'sidecar' });
+    expect(plan(sleepPod({ delivery: 'auto' }), NEW, without)).toMatchObject({ delivery: 'sidecar' });
+    expect(message(sleepPod({ delivery: 'native' }), NEW, without)).toBe(
+      'native delivery: Autocert runs without its signer here (signer of AutocertWebhook is false); ' +
+        'or let an agent deliver: autocert.step.sm/delivery: sidecar',
+    );
+  });
+
   test('the sidecar style can be fixed by configuration', () => {
     expect(plan(sleepPod(), MIDDLE, { sidecar: 'classic' })).toMatchObject({ style: 'classic' });
     expect(message(sleepPod(), OLD, { sidecar: 'native' })).toMatch(/has no native sidecars/);
