@@ -25,5 +25,6 @@ void main(process.argv)
     return error instanceof AutocertError && WRONG_REQUEST.includes(error.code) ? 2 : 1;
   })
   .then((code) => {
-    process.exitCode = code;
+    // a command with exit codes of its own has set it
+    process.exitCode ??= code;
   });

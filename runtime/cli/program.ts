@@ -6,21 +6,28 @@
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { stopSignal } from '../lib/stop-signal.ts';
+import { addExplain } from './explain/command.ts';
 import { fingerprintFile, inspectFile } from './inspect.ts';
 import { addPki } from './pki-commands.ts';
+import { addStatus } from './status/command.ts';
 
 /** `autocert`, all of it. */
 export function buildProgram(): Command {
   const program = new Command('autocert')
     .description('TLS certificates for annotated Kubernetes pods, renewed.')
     .version(packageJson.version, '--version', 'show the version')
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 what was asked is wrong.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 what was asked is wrong; a command with others says so in its help.',
+    )
     .showHelpAfterError('(autocert --help shows how)')
     .exitOverride(exitWithUsage);
   addInit(program);
   addCertificateCommands(program, ['text', 'json']);
   addParts(program);
   addRenew(program);
+  addExplain(program);
+  addStatus(program);
   addPki(program);
   addStart(program);
   program.command('agent').description('what runs in pods: autocert agent --help').helpOption(false);

@@ -34,7 +34,7 @@ export class KubernetesApi {
   readonly #agent: http.Agent;
   readonly #headers: KubernetesApiOptions['headers'];
 
-  constructor({ server, headers, insecure, serverName, ...tls }: KubernetesApiOptions) {
+  constructor({ server, headers, insecure, serverName, namespace: _, ...tls }: KubernetesApiOptions) {
     this.#base = new URL(server.endsWith('/') ? server : `${server}/`);
     this.#headers = headers;
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo' } as const;

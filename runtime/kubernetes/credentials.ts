@@ -13,6 +13,7 @@ import { newClusters, newContexts, newUsers, type User } from '@kubernetes/clien
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
 import { parse } from 'yaml';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import { readTextFile } from '../lib/text-file.ts';
 
 /** How long a token file's content is used: kubelet writes a new one long before the old one ends. */
 const TOKEN_CACHE_MS = 60_000;
@@ -36,18 +37,31 @@ export interface KubernetesApiOptions {
   readonly serverName?: string;
   /** `true`: the kubeconfig says `insecure-skip-tls-verify`. */
   readonly insecure?: boolean;
+  /** Namespace of the kubeconfig's context. */
+  readonly namespace?: string;
+}
+
+/** Which kubeconfig, and what of it: the flags of kubectl. */
+export interface KubeconfigFlags {
+  /** File. Absent: see {@link findApiServer}. */
+  readonly kubeconfig?: string | undefined;
+  /** Name of a context. Absent: the current one. */
+  readonly context?: string | undefined;
 }
 
 /**
- * Finds the API server: `KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
+ * Finds the API server: the flags if given, else `KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
  * @throws AutocertError `INVALID_CONFIG` when there is none, or it wants a kind of credentials that is not supported.
  */
-export function findApiServer(env: NodeJS.ProcessEnv): KubernetesApiOptions {
+export function findApiServer(env: NodeJS.ProcessEnv, flags: KubeconfigFlags = {}): KubernetesApiOptions {
   const { KUBECONFIG, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
-  if (!KUBECONFIG && host) return inCluster(isIPv6(host) ? `[${host}]` : host, port);
-  const [file = ''] = KUBECONFIG?.split(delimiter).filter(Boolean) ?? [join(homedir(), '.kube', 'config')];
+  const { kubeconfig, context } = flags;
+  const isAsked = kubeconfig !== undefined || context !== undefined;
+  if (!isAsked && !KUBECONFIG && host) return inCluster(isIPv6(host) ? `[${host}]` : host, port);
+  const [usual = join(homedir(), '.kube', 'config')] = KUBECONFIG?.split(delimiter).filter(Boolean) ?? [];
+  const file = kubeconfig ?? usual;
   try {
-    return fromKubeconfig(readFileSync(file, 'utf8'), dirname(resolve(file)));
+    return fromKubeconfig(readTextFile(file), dirname(resolve(file)), context);
   } catch (error) {
     throw new AutocertError('INVALID_CONFIG', `cannot use kubeconfig ${file}`, { cause: error });
   }
@@ -73,10 +87,12 @@ function bearerFrom(file: string): () => Headers {
   };
 }
 
-/** The current context of a kubeconfig; file names in it are relative to `folder`. */
-function fromKubeconfig(text: string, folder: string): KubernetesApiOptions {
+/** A context of a kubeconfig, by default the current one; file names in it are relative to `folder`. */
+function fromKubeconfig(text: string, folder: string, asked: string | undefined): KubernetesApiOptions {
   const config = parse(text) as Record<string, unknown> | null;
-  const context = newContexts(config?.contexts).find(({ name }) => name === config?.['current-context']);
+  const wanted = asked ?? config?.['current-context'];
+  const context = newContexts(config?.contexts).find(({ name }) => name === wanted);
+  if (asked !== undefined && !context) throw new Error(`there is no context ${JSON.stringify(asked.slice(0, 253))}`);
   const cluster = newClusters(config?.clusters).find(({ name }) => name === context?.cluster);
   const user = newUsers(config?.users).find(({ name }) => name === context?.user);
   if (!cluster || !user) throw new Error('current-context does not name a context with a cluster and a user');
@@ -97,6 +113,7 @@ function fromKubeconfig(text: string, folder: string): KubernetesApiOptions {
     ...(key !== undefined && { key }),
     ...(cluster.tlsServerName !== undefined && { serverName: cluster.tlsServerName }),
     insecure: cluster.skipTLSVerify,
+    ...(context?.namespace && { namespace: context.namespace }),
   };
 }
 

@@ -20,11 +20,12 @@ const COLON = 0x3a;
 
 /**
  * The value; `undefined` where there is nothing.
+ * @param maxTokens most commas, colons and brackets
  * @throws AutocertError `INVALID_INPUT` when it is no JSON, too deep, or too many values
  */
-export function parseBoundedJson(bytes: Buffer): unknown {
+export function parseBoundedJson(bytes: Buffer, maxTokens = MAX_TOKENS): unknown {
   if (bytes.length === 0) return undefined;
-  const excess = excessOf(bytes);
+  const excess = excessOf(bytes, maxTokens);
   if (excess !== undefined) throw new AutocertError('INVALID_INPUT', `the body ${excess}`);
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -34,7 +35,7 @@ export function parseBoundedJson(bytes: Buffer): unknown {
 }
 
 /** By which bound it is too much; whether it is JSON at all is for the parser to say. */
-function excessOf(bytes: Buffer): string | undefined {
+function excessOf(bytes: Buffer, maxTokens: number): string | undefined {
   let depth = 0;
   let tokens = 0;
   let inText = false;
@@ -55,5 +56,5 @@ function excessOf(bytes: Buffer): string | undefined {
     } else if (bracket === 0x5d) depth -= 1;
     else if (byte === COMMA || byte === COLON) tokens += 1;
   }
-  return tokens > MAX_TOKENS ? `has more values than fit into ${MAX_TOKENS} commas, colons and brackets` : undefined;
+  return tokens > maxTokens ? `has more values than fit into ${maxTokens} commas, colons and brackets` : undefined;
 }

@@ -150,13 +150,21 @@ export function oneOf(...values: readonly string[]): Check {
  * @throws AutocertError `INVALID_CONFIG` with every fault.
  */
 export function readJsonFile(file: string, ...checks: readonly Check[]): unknown {
-  const json = readTextFile(file);
+  return readJson(readTextFile(file), file, ...checks);
+}
+
+/**
+ * The same of JSON that somebody else has read.
+ * @param source where it comes from, for the error
+ * @throws AutocertError `INVALID_CONFIG` with every fault.
+ */
+export function readJson(json: string, source: string, ...checks: readonly Check[]): unknown {
   try {
     const value: unknown = JSON.parse(json);
     for (const check of checks) check(value);
     return value;
   } catch (error) {
     const text = error instanceof Faults ? error.list.map((fault) => `\n  ${fault}`).join('') : ` ${messageOf(error)}`;
-    throw new AutocertError('INVALID_CONFIG', `configuration ${file}:${text}`);
+    throw new AutocertError('INVALID_CONFIG', `configuration ${source}:${text}`);
   }
 }

@@ -48,7 +48,7 @@ export interface Refusal {
 }
 
 /** The kubelet that runs a static pod mirrors it to the API server with this annotation. */
-const MIRROR = 'kubernetes.io/config.mirror';
+export const MIRROR = 'kubernetes.io/config.mirror';
 const FINISHED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 
 /** The judgement; see the module's header. */

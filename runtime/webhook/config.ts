@@ -4,6 +4,7 @@
  * @module
  */
 import type { Delivery, SidecarStyle, WebhookConfig } from '../contract.ts';
+import { readTextFile } from '../lib/text-file.ts';
 import {
   flag,
   httpsUrl,
@@ -13,7 +14,7 @@ import {
   oneOf,
   optional,
   port,
-  readJsonFile,
+  readJson,
   type Shape,
   text,
 } from '../lib/validator.ts';
@@ -47,6 +48,15 @@ const WEBHOOK: Shape = {
  * @throws AutocertError `INVALID_CONFIG` with every fault.
  */
 export function readWebhookConfig(file: string, apiServer?: string): WebhookConfig {
-  const config = readJsonFile(file, object(WEBHOOK), ...POLICY_CHECKS) as WebhookConfig;
+  return parseWebhookConfig(readTextFile(file), file, apiServer);
+}
+
+/**
+ * The same of its text.
+ * @param source where it comes from, for the error
+ * @throws AutocertError `INVALID_CONFIG` with every fault.
+ */
+export function parseWebhookConfig(json: string, source: string, apiServer?: string): WebhookConfig {
+  const config = readJson(json, source, object(WEBHOOK), ...POLICY_CHECKS) as WebhookConfig;
   return reservingApiServer(config, apiServer);
 }

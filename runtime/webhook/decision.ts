@@ -25,10 +25,16 @@ export type Plan = { readonly spec: CertificateSpec } & (
   | { readonly delivery: 'sidecar'; readonly style: AgentStyle }
 );
 
+/** Why a pod is left alone, in one word for programs. */
+export type SkipRule = 'AlreadyInjected' | 'NamespaceExcluded' | 'NoName';
+
+/** By which rule a pod is refused: its names and annotations; names in it that are Autocert's; what the cluster can do. */
+export type DenyRule = 'NotAllowed' | 'Conflict' | 'DeliveryImpossible';
+
 /** The decision; `code` is an HTTP status for the API server. */
 export type Decision =
-  | { readonly kind: 'skip'; readonly reason: string }
-  | { readonly kind: 'deny'; readonly code: 403 | 422; readonly message: string }
+  | { readonly kind: 'skip'; readonly rule: SkipRule; readonly reason: string }
+  | { readonly kind: 'deny'; readonly code: 403 | 422; readonly rule: DenyRule; readonly message: string }
   | { readonly kind: 'inject'; readonly plan: Plan };
 
 /** The settings that a decision depends on. */
@@ -40,14 +46,22 @@ const OUR_VOLUMES: ReadonlySet<string> = new Set(Object.values(VolumeName));
 /** Decides on a pod that is being created in `namespace`. */
 export function decide(pod: Pod, namespace: string, config: DecisionConfig, cluster: Capabilities): Decision {
   const annotations = pod.metadata.annotations ?? {};
-  if (annotations[Annotation.status] === STATUS_INJECTED) return { kind: 'skip', reason: 'it is injected already' };
+  if (annotations[Annotation.status] === STATUS_INJECTED) return skip('AlreadyInjected', 'it is injected already');
   const judgement = judgePod({ namespace, serviceAccount: accountOf(pod), annotations }, config);
-  if (judgement.kind === 'excluded') return { kind: 'skip', reason: 'its namespace is excluded' };
-  if (judgement.kind === 'none') return { kind: 'skip', reason: `it has no annotation ${Annotation.name}` };
-  if (judgement.kind === 'denied') return { kind: 'deny', code: 403, message: judgement.reasons.join('; ') };
+  if (judgement.kind === 'excluded') return skip('NamespaceExcluded', 'its namespace is excluded');
+  if (judgement.kind === 'none') return skip('NoName', `it has no annotation ${Annotation.name}`);
+  if (judgement.kind === 'denied') return deny('NotAllowed', 403, judgement.reasons.join('; '));
   const taken = conflicts(pod);
-  if (taken.length > 0) return { kind: 'deny', code: 422, message: taken.join('; ') };
+  if (taken.length > 0) return deny('Conflict', 422, taken.join('; '));
   return choose(pod, judgement.spec, config, cluster);
+}
+
+function skip(rule: SkipRule, reason: string): Decision {
+  return { kind: 'skip', rule, reason };
+}
+
+function deny(rule: DenyRule, code: 403 | 422, message: string): Decision {
+  return { kind: 'deny', code, rule, message };
 }
 
 /** The pod's service account. The API server has filled it in; when it is told none, it runs the pod as `default`. */
@@ -63,13 +77,13 @@ function choose(pod: Pod, spec: CertificateSpec, config: DecisionConfig, cluster
     if (obstacle === undefined) return { kind: 'inject', plan: { delivery: 'native', duration, spec } };
     if (wish === 'native') {
       const message = `native delivery: ${obstacle}; or let an agent deliver: ${Annotation.delivery}: sidecar`;
-      return { kind: 'deny', code: 422, message };
+      return deny('DeliveryImpossible', 422, message);
     }
   }
   if (config.sidecar === 'native' && !cluster.nativeSidecars) {
     const message =
       'this cluster has no native sidecars (Kubernetes 1.29 and later); whoever runs it sets sidecar to auto or classic';
-    return { kind: 'deny', code: 422, message };
+    return deny('DeliveryImpossible', 422, message);
   }
   const style = config.sidecar === 'classic' || !cluster.nativeSidecars ? 'classic' : 'native';
   return { kind: 'inject', plan: { delivery: 'sidecar', style, spec } };

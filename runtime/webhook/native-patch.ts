@@ -24,19 +24,18 @@ import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
 import { addTo, type JsonPatch, markInjected, mountFiles } from './patch.ts';
 import { containersOf, type Pod, type PodSpec } from './pod.ts';
 
-const DEFAULT_MODE = 0o644;
+/** Of the files, where neither annotation nor kubelet says otherwise. */
+export const DEFAULT_MODE = 0o644;
 
 /** Why a pod cannot have native delivery; `undefined`: it can. `duration`: the certificate's lifetime, milliseconds. */
 export function nativeObstacle({ spec }: Pod, { owner, mode }: CertificateSpec, duration: number): string | undefined {
   if (duration < POD_CERTIFICATE.leastMs || duration > POD_CERTIFICATE.mostMs) {
     return `a lifetime of ${formatDuration(duration)} is not possible: the API takes 1h to 2184h (91 days) for pod certificates`;
   }
-  const user = commonUser(spec);
-  const group = spec.securityContext?.fsGroup ?? undefined;
+  const { user, group, mode: fixed = mode } = filesByKubelet(spec);
   if (owner && owner.uid !== user && owner.gid !== group) {
     return `owner ${owner.uid}:${owner.gid} is not possible: set securityContext.runAsUser ${owner.uid} for all containers or securityContext.fsGroup ${owner.gid}`;
   }
-  const fixed = group !== undefined ? 0o640 : user !== undefined ? 0o600 : mode;
   if (mode !== undefined && mode !== fixed) {
     return `mode ${octal(mode)} is not possible: kubelet gives the files mode ${octal(fixed ?? 0)} because of ${group !== undefined ? 'fsGroup' : 'runAsUser'}`;
   }
@@ -64,6 +63,18 @@ export function nativePatch(pod: Pod, { mode }: CertificateSpec, duration: numbe
     },
   };
   return [addTo('/spec/volumes', pod.spec.volumes, volume), ...mountFiles(pod), markInjected];
+}
+
+/** How kubelet gives out the files of a pod, as far as its security contexts say; absent: as the volume says, and to root. */
+export function filesByKubelet(spec: PodSpec): {
+  readonly user: number | undefined;
+  readonly group: number | undefined;
+  readonly mode: number | undefined;
+} {
+  const user = commonUser(spec);
+  const group = spec.securityContext?.fsGroup ?? undefined;
+  const mode = group !== undefined ? 0o640 : user !== undefined ? 0o600 : undefined;
+  return { user, group, mode };
 }
 
 /** The one uid that every container runs as, by the pod's or its own `runAsUser`; `undefined` if there is none. */

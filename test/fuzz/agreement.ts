@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { InjectionPolicy } from '../../constructs/injection-policy.ts';
 import { ValidationPolicy } from '../../constructs/validation-policy.ts';
-import { applyPatch } from '../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../runtime/cli/json-patch.ts';
 import { Annotation, NAMESPACE_LABEL, type PolicyConfig } from '../../runtime/contract.ts';
 import { judgePod } from '../../runtime/policy/certificate-spec.ts';
 import { admit } from '../../runtime/webhook/admission.ts';
@@ -125,7 +125,7 @@ async function comparePod(server: ApiServer, pod: FuzzPod, outcome: Outcome): Pr
   const judgement = judgePod(judged(pod), config);
   const decision: Decision =
     judgement.kind === 'admitted' && judgement.spec.delivery === 'sidecar'
-      ? { kind: 'deny', code: 422, message: 'there is no agent' }
+      ? { kind: 'deny', code: 422, rule: 'DeliveryImpossible', message: 'there is no agent' }
       : decide(podOf(pod), namespace, config, CAPABLE);
   const reply = await server.create(...objectOf('Pod', pod), true);
   const agreed = await settle(server, 'Pod', pod, { decision, reply }, outcome);

@@ -5,7 +5,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto';
 import fc, { type Arbitrary } from 'fast-check';
-import { applyPatch } from '../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../runtime/cli/json-patch.ts';
 import { WebhookPath } from '../../runtime/contract.ts';
 import { AutocertError } from '../../runtime/lib/errors.ts';
 import { createMetrics } from '../../runtime/lib/metrics.ts';

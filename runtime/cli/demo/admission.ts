@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { type ErrorAnswer, WebhookPath } from '../../contract.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { httpsJson } from '../../lib/https.ts';
-import { applyPatch, type PatchOperation } from './json-patch.ts';
+import { applyPatch, type PatchOperation } from '../json-patch.ts';
 import type { Pod } from './pod-file.ts';
 
 interface AdmissionResponse {

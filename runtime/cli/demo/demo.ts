@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AutocertError } from '../../lib/errors.ts';
+import { colourWanted } from '../terminal.ts';
 import { ChildProcesses } from './child-processes.ts';
 import { jsonReporter, textReporter } from './reporter.ts';
 import { runScenario } from './scenario.ts';
@@ -27,7 +28,7 @@ export interface DemoOptions {
 export async function runDemo({ file, once, json }: DemoOptions): Promise<void> {
   const stop = endWanted();
   const write = (text: string) => stop.aborted || process.stdout.write(text);
-  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const colour = colourWanted(process.stdout, process.env);
   const reporter = json ? jsonReporter(write) : textReporter(write, colour);
   const dir = mkdtempSync(join(tmpdir(), 'autocert-start-'));
   const children = new ChildProcesses(join(dir, 'log'));

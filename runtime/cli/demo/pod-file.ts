@@ -1,14 +1,14 @@
 /**
- * Reads the pod out of a manifest: of a Pod itself, or of the template of a Deployment, StatefulSet, DaemonSet, Job or
- * CronJob, as their controllers would create it.
+ * Reads the pod out of a manifest, as its controller would create it and the API server would accept it.
  * @module
  */
 import { randomUUID } from 'node:crypto';
 import type { V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node';
-import { parseAllDocuments } from 'yaml';
-import { AutocertError, messageOf } from '../../lib/errors.ts';
+import { AutocertError } from '../../lib/errors.ts';
 import { readTextFile } from '../../lib/text-file.ts';
 import { isRecord } from '../../lib/validator.ts';
+import { type Manifest, objectsIn } from '../manifests.ts';
+import { nameOf, podOf, WORKLOAD_KINDS, type WorkloadKind, workloadKindOf } from '../workloads.ts';
 
 /** A pod that the API server has accepted. */
 export interface Pod extends V1Pod {
@@ -16,31 +16,22 @@ export interface Pod extends V1Pod {
   readonly spec: V1PodSpec;
 }
 
-/** What is looked at of a manifest: nothing of it has been validated. */
-interface Manifest {
-  readonly kind?: string;
-  readonly metadata?: V1ObjectMeta;
-  readonly spec?: Readonly<Record<string, unknown>>;
-}
-
-function templateOf(manifest: Manifest): Manifest | undefined {
-  if (manifest.kind === 'Pod') return manifest;
-  const owner = manifest.kind === 'CronJob' ? (manifest.spec?.jobTemplate as Manifest | undefined) : manifest;
-  return owner?.spec?.template as Manifest | undefined;
-}
-
-function toPod({ kind, metadata }: Manifest, template: Manifest): Pod {
-  const suffix = kind === 'Pod' ? '' : `-${randomUUID().slice(0, 5)}`;
+function acceptedPod(manifest: Manifest, kind: WorkloadKind): Pod | undefined {
+  const pod = podOf(manifest, kind);
+  if (!isRecord(pod?.spec)) return undefined;
+  const { generateName: _, ...metadata } = pod.metadata;
+  const suffix = kind.kind === 'Pod' ? '' : `-${randomUUID().slice(0, 5)}`;
+  const { namespace } = isRecord(manifest.metadata) ? manifest.metadata : {};
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      ...template.metadata,
-      name: `${metadata?.name ?? 'pod'}${suffix}`,
-      namespace: metadata?.namespace ?? 'default',
+      ...metadata,
+      name: `${nameOf(manifest)}${suffix}`,
+      namespace: typeof namespace === 'string' ? namespace : 'default',
       uid: randomUUID(),
     },
-    spec: { serviceAccountName: 'default', ...template.spec } as unknown as V1PodSpec,
+    spec: pod.spec as unknown as V1PodSpec,
   };
 }
 
@@ -49,26 +40,13 @@ function toPod({ kind, metadata }: Manifest, template: Manifest): Pod {
  * @throws AutocertError `INVALID_INPUT` if the file cannot be read or holds none
  */
 export function readPod(file: string): Pod {
-  for (const document of documentsIn(file)) {
-    const manifest = isRecord(document) ? (document as Manifest) : {};
-    const template = templateOf(manifest);
-    if (template?.spec) return toPod(manifest, template);
+  for (const manifest of objectsIn(readTextFile(file, 'INVALID_INPUT'), JSON.stringify(file))) {
+    const kind = workloadKindOf(manifest);
+    const pod = kind && acceptedPod(manifest, kind);
+    if (pod) return pod;
   }
   throw new AutocertError(
     'INVALID_INPUT',
-    `${JSON.stringify(file)} holds no pod: want a manifest of a Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob`,
+    `${JSON.stringify(file)} holds no pod: want a manifest of a ${WORKLOAD_KINDS.map(({ kind }) => kind).join(', ')}`,
   );
-}
-
-function documentsIn(file: string): unknown[] {
-  const text = readTextFile(file, 'INVALID_INPUT');
-  try {
-    return parseAllDocuments(text).map((document) => {
-      const [problem] = document.errors;
-      if (problem) throw problem;
-      return document.toJS() as unknown;
-    });
-  } catch (error) {
-    throw new AutocertError('INVALID_INPUT', `${JSON.stringify(file)} is not YAML: ${messageOf(error)}`);
-  }
 }

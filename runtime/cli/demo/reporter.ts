@@ -3,9 +3,8 @@
  * (`--json`).
  * @module
  */
-import { styleText } from 'node:util';
-import { structuredPatch } from 'diff';
-import { stringify } from 'yaml';
+import { diffLines, diffStyle } from '../pod-diff.ts';
+import { painter } from '../terminal.ts';
 import type { Pod } from './pod-file.ts';
 
 /** Facts of a finished step, for `--json`. */
@@ -26,12 +25,10 @@ export interface Reporter {
 type Write = (text: string) => void;
 
 const INDENT = '              ';
-const COLOURS: Readonly<Record<string, 'green' | 'red'>> = { '+': 'green', '-': 'red' };
 
 /** For people. */
 export function textReporter(write: Write, colour: boolean, now: () => number = Date.now): Reporter {
-  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
-    colour ? styleText(style, text, { validateStream: false }) : text;
+  const paint = painter(colour);
   const label = (name: string) => paint('bold', name.padEnd(11));
   return {
     async step(name, run) {
@@ -48,7 +45,7 @@ export function textReporter(write: Write, colour: boolean, now: () => number = 
     },
     text: (text) => write(`${text.trimEnd().replace(/^/gm, INDENT)}\n`),
     diff: (before, after) => {
-      for (const line of diffOf(before, after)) write(`${INDENT}${paint(COLOURS[line[0] ?? ''] ?? 'dim', line)}\n`);
+      for (const line of diffLines(before, after)) write(`${INDENT}${paint(diffStyle(line), line)}\n`);
     },
     event: (name, line) => write(`${paint('cyan', '↻')} ${label(name)} ${line}\n`),
   };
@@ -65,17 +62,7 @@ export function jsonReporter(write: Write, now: () => number = Date.now): Report
       return value;
     },
     text: () => {},
-    diff: (before, after) => emit({ diff: diffOf(before, after) }),
+    diff: (before, after) => emit({ diff: diffLines(before, after) }),
     event: (name, _line, facts) => emit({ event: name, ...facts }),
   };
-}
-
-/** The changed lines with three lines of context, each after its sign; `…` stands between two places. */
-function diffOf(before: Pod, after: Pod): string[] {
-  const yaml = ({ metadata, spec }: Pod) => stringify({ metadata, spec }, { lineWidth: 0 });
-  const { hunks } = structuredPatch('', '', yaml(before), yaml(after), '', '', { context: 3 });
-  return hunks.flatMap(({ lines }, index) => [
-    ...(index > 0 ? ['…'] : []),
-    ...lines.filter((line) => !line.startsWith('\\')).map((line) => `${line[0]} ${line.slice(1)}`.trimEnd()),
-  ]);
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { Annotation, CERTIFICATE_DIR, CertificateFile } from '../../contract.ts';
+import { Annotation, CERTIFICATE_DIR, CertificateFile, STATUS_INJECTED } from '../../contract.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { sleep } from '../../lib/loops.ts';
 import { describeCertificate } from '../../x509/certificate-description.ts';
@@ -96,7 +96,8 @@ async function firstCertificate({ kubelet, create }: Cluster, file: string, pod:
     const value = await create(pod);
     const name = pod.metadata.annotations?.[Annotation.name];
     if (value === pod) {
-      const wanted = `annotate it with ${Annotation.name}`;
+      const isInjected = pod.metadata.annotations?.[Annotation.status] === STATUS_INJECTED;
+      const wanted = isInjected ? `remove its annotation ${Annotation.status}` : `annotate it with ${Annotation.name}`;
       throw new AutocertError('INVALID_INPUT', `${file}: the webhook left the pod as it is; ${wanted}`);
     }
     const line = `pod ${pod.metadata.name} of ${file}, which asks for ${name}: patched`;

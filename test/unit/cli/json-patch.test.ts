@@ -1,4 +1,4 @@
-import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 
 describe('applying a JSON Patch (RFC 6902)', () => {
   test('adds members, appends to arrays and inserts into them', () => {

@@ -1,4 +1,4 @@
-import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
 import { buildApp, type WebhookDeps } from '../../../runtime/webhook/app.ts';
 import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';

@@ -32,6 +32,7 @@ describe('pods that are left alone', () => {
     const excludedNamespaces = ['kube-system', 'default'];
     expect(decision(sleepPod(), MIDDLE, { excludedNamespaces })).toEqual({
       kind: 'skip',
+      rule: 'NamespaceExcluded',
       reason: 'its namespace is excluded',
     });
     expect(decision(sleepPod({ name: 'a.b.c' }), NEW, { excludedNamespaces })).toMatchObject({ kind: 'skip' });

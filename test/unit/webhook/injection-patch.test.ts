@@ -1,4 +1,4 @@
-import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 import type { WebhookConfig } from '../../../runtime/contract.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';

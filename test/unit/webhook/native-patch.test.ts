@@ -1,4 +1,4 @@
-import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { nativeObstacle, nativePatch } from '../../../runtime/webhook/native-patch.ts';
 import type { PodSpec } from '../../../runtime/webhook/pod.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { applyPatch } from '../../../runtime/cli/demo/json-patch.ts';
+import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 import { CERTIFICATE_DIR } from '../../../runtime/contract.ts';
 import { admit } from '../../../runtime/webhook/admission.ts';
 import type { Capabilities } from '../../../runtime/webhook/capabilities.ts';

@@ -1,0 +1,34 @@
+/**
+ * `autocert status`: the command, its help, and its exit codes.
+ * @module
+ */
+import { type Command, Option } from 'commander';
+import { withCluster } from '../cluster-options.ts';
+import { endingUnreachable } from '../exit-codes.ts';
+import { colourWanted, painter, print } from '../terminal.ts';
+
+const HELP = `
+Exit codes: 0 shown, 1 failed, 2 what was asked is wrong, 3 the cluster cannot be reached, or does not let you list pods.
+
+Examples:
+  autocert status -A
+  autocert status -n shop -o wide
+`;
+
+/** Adds `status`. */
+export function addStatus(program: Command): void {
+  withCluster(program.command('status'))
+    .description('CA, webhook, signer, roots, admission, and every pod that asks for a certificate; reads only')
+    .option('-n, --namespace <name>', "whose pods; absent: the kubeconfig's namespace, else default")
+    .option('-A, --all-namespaces', 'pods of all namespaces', false)
+    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'wide', 'json', 'yaml']).default('table'))
+    .option('--autocert-namespace <name>', 'namespace of Autocert itself', 'step')
+    .addHelpText('after', HELP)
+    .action((options) =>
+      endingUnreachable(async () => {
+        const [{ status }, { connect }] = await Promise.all([import('./run.ts'), import('../cluster-connection.ts')]);
+        const paint = painter(colourWanted(process.stdout, process.env));
+        print(await status(options, { connect: () => connect(options), now: new Date(), paint }));
+      }),
+    );
+}

@@ -1,0 +1,129 @@
+/**
+ * The pods that ask for a certificate, and how each gets it. Reads only, page by page.
+ * @module
+ */
+import type { V1Pod } from '@kubernetes/client-node';
+import { Annotation, SIGNER_NAME, STATUS_INJECTED, VolumeName } from '../../contract.ts';
+import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { type Page, pages } from '../../kubernetes/pages.ts';
+import { AutocertError } from '../../lib/errors.ts';
+
+/** What kubelet's last request says. */
+export interface RequestState {
+  /** `Pending`: nobody has answered it. */
+  readonly state: 'Issued' | 'Denied' | 'Failed' | 'Pending';
+  readonly message?: string;
+  /** RFC 3339, of a certificate that was issued. */
+  readonly notAfter?: string;
+  readonly renewsAt?: string;
+}
+
+/** A pod with the annotation. */
+export interface PodStatus {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the annotations, as its author wrote them. */
+  readonly certificateName: string;
+  readonly sans?: string;
+  /** Absent: it is not injected. */
+  readonly delivery?: 'native' | 'sidecar';
+  readonly injected: boolean;
+  /** When it was created, and, if so, injected: RFC 3339. */
+  readonly since?: string;
+  /** Of native delivery, while the API server keeps the request. */
+  readonly request?: RequestState;
+}
+
+/** As many as there is room for. */
+export interface PodStatuses {
+  readonly pods: readonly PodStatus[];
+  /** There are more than {@link MAX_PODS}. */
+  readonly more: boolean;
+}
+
+/** A PodCertificateRequest as far as it is looked at. */
+interface Request {
+  readonly metadata?: { readonly namespace?: string; readonly creationTimestamp?: string };
+  readonly spec?: { readonly podUID?: string };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly message?: string }[];
+    readonly notAfter?: string;
+    readonly beginRefreshAt?: string;
+  };
+}
+
+type Api = Pick<KubernetesApi, 'request'>;
+
+/** Pods that are told of, and requests that are remembered. */
+export const MAX_PODS = 10_000;
+const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` };
+const ENDS = ['Issued', 'Denied', 'Failed'] as const;
+
+/**
+ * Reads the pods of a namespace, or of all of them.
+ * @throws AutocertError what the API server answers
+ */
+export async function readPods(api: Api, namespace: string | undefined): Promise<PodStatuses> {
+  const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  const requests = await readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`);
+  const pods: PodStatus[] = [];
+  for await (const { items } of pages<V1Pod>(api, `/api/v1${scope}/pods`, { query: {} })) {
+    for (const pod of items ?? []) {
+      if (!pod.metadata?.annotations?.[Annotation.name]) continue;
+      if (pods.length === MAX_PODS) return { pods, more: true };
+      pods.push(statusOf(pod, requests));
+    }
+  }
+  return { pods, more: false };
+}
+
+function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, Request>): PodStatus {
+  const { annotations = {}, namespace = '', name = '', uid = '', creationTimestamp } = metadata;
+  const injected = annotations[Annotation.status] === STATUS_INJECTED;
+  const volume = spec?.volumes?.find((one) => one.name === VolumeName.certificates);
+  const delivery = volume?.projected ? 'native' : 'sidecar';
+  const request = requests.get(uid);
+  const sans = annotations[Annotation.sans];
+  return {
+    namespace,
+    name,
+    certificateName: annotations[Annotation.name] ?? '',
+    ...(sans && { sans }),
+    injected,
+    ...(injected && { delivery }),
+    // Times of the API are strings, whatever the type says.
+    ...(creationTimestamp && { since: String(creationTimestamp) }),
+    ...(request && { request: stateOf(request) }),
+  };
+}
+
+/** The newest of each pod. A cluster without the API, or a user who may not read it, has none. */
+async function readRequests(api: Api, path: string): Promise<ReadonlyMap<string, Request>> {
+  const newest = new Map<string, Request>();
+  try {
+    for await (const page of pages<Request>(api, path, { query: OURS })) keepNewest(page, newest);
+  } catch (error) {
+    if (!(error instanceof AutocertError) || ![403, 404].includes(error.status ?? 0)) throw error;
+  }
+  return newest;
+}
+
+function keepNewest({ items }: Page<Request>, newest: Map<string, Request>): void {
+  for (const request of items ?? []) {
+    const uid = request.spec?.podUID ?? '';
+    const known = newest.get(uid);
+    const isNewer = (request.metadata?.creationTimestamp ?? '') >= (known?.metadata?.creationTimestamp ?? '');
+    if (known ? isNewer : newest.size < MAX_PODS) newest.set(uid, request);
+  }
+}
+
+function stateOf({ status = {} }: Request): RequestState {
+  const { conditions = [], notAfter, beginRefreshAt } = status;
+  const end = conditions.find(({ type }) => ENDS.some((known) => known === type));
+  return {
+    state: (end?.type as (typeof ENDS)[number] | undefined) ?? 'Pending',
+    ...(end?.message && end.type !== 'Issued' && { message: end.message }),
+    ...(notAfter && { notAfter }),
+    ...(beginRefreshAt && { renewsAt: beginRefreshAt }),
+  };
+}

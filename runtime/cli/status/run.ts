@@ -1,0 +1,51 @@
+/**
+ * `autocert status`: how Autocert is, and what its pods have. Reads only.
+ * @module
+ */
+import { stringify } from 'yaml';
+import { AutocertError } from '../../lib/errors.ts';
+import type { Connection } from '../cluster-connection.ts';
+import { checkNamespaceName } from '../rights.ts';
+import type { Paint } from '../terminal.ts';
+import { readInstallation } from './installation.ts';
+import { readPods } from './pods.ts';
+import { statusText } from './text.ts';
+
+/** Flags of `autocert status`. */
+export interface StatusOptions {
+  readonly namespace?: string | undefined;
+  readonly allNamespaces: boolean;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  /** Namespace of Autocert itself. */
+  readonly autocertNamespace: string;
+}
+
+/** What it has to do with the rest of the world. */
+export interface StatusEffects {
+  readonly connect: () => Connection;
+  readonly now: Date;
+  readonly paint: Paint;
+}
+
+/**
+ * The status as text.
+ * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
+ * `FORBIDDEN` for the cluster
+ */
+export async function status(options: StatusOptions, { connect, now, paint }: StatusEffects): Promise<string> {
+  const { namespace, allNamespaces, output, autocertNamespace } = options;
+  if (allNamespaces && namespace !== undefined) {
+    throw new AutocertError('INVALID_INPUT', 'give either --namespace or --all-namespaces');
+  }
+  checkNamespaceName(autocertNamespace, '--autocert-namespace');
+  const { api, namespace: usual = 'default' } = connect();
+  const whose = namespace ?? usual;
+  checkNamespaceName(whose);
+  const [installation, found] = await Promise.all([
+    readInstallation(api, autocertNamespace),
+    readPods(api, allNamespaces ? undefined : whose),
+  ]);
+  if (output === 'json') return `${JSON.stringify({ installation, ...found }, null, 2)}\n`;
+  if (output === 'yaml') return stringify({ installation, ...found }, { lineWidth: 0 });
+  return statusText(installation, found, output === 'wide', now, paint);
+}

@@ -1,0 +1,104 @@
+/**
+ * The status for people. Pure.
+ * @module
+ */
+import { tableLines } from '../table.ts';
+import { type Paint, printable } from '../terminal.ts';
+import type { Installation, Part, Registration } from './installation.ts';
+import { MAX_PODS, type PodStatus, type PodStatuses } from './pods.ts';
+
+const DAY_MS = 24 * 3_600_000;
+/** A root that expires within these days is told in red. */
+const SOON_DAYS = 90;
+const PRESENCE = { there: 'there', missing: 'not there', unknown: 'you may not read it' } as const;
+/** Columns of a row of the installation, and that of what may be wrong. */
+const VALUE = 2;
+
+/** Text; ends in a newline. */
+export function statusText(
+  installation: Installation,
+  pods: PodStatuses,
+  wide: boolean,
+  now: Date,
+  paint: Paint,
+): string {
+  const rows = installationRows(installation, now);
+  const style = (cell: string, row: number, column: number) =>
+    column === VALUE && rows[row]?.bad ? paint('red', cell) : cell;
+  const lines = tableLines(
+    rows.map(({ cells }) => cells),
+    style,
+  ).map((line) => `  ${line}`);
+  const heading = paint('bold', printable(`Autocert in namespace ${installation.namespace}`));
+  return `${[heading, ...lines, '', ...podLines(pods, wide, paint)].join('\n')}\n`;
+}
+
+interface Row {
+  readonly cells: readonly [what: string, which: string, how: string];
+  readonly bad: boolean;
+}
+
+function installationRows({ parts, roots, registrations }: Installation, now: Date): Row[] {
+  const rootRows = roots?.map(({ name, notAfter, fingerprint }): Row => {
+    const days = Math.floor((Date.parse(notAfter) - now.getTime()) / DAY_MS);
+    const expires =
+      days < 0 ? `expired on ${notAfter.slice(0, 10)}` : `until ${notAfter.slice(0, 10)} (in ${days} days)`;
+    return { cells: ['root', name, `${expires}, SHA-256 ${fingerprint}`], bad: days < SOON_DAYS };
+  });
+  return [
+    ...parts.map(partRow),
+    ...(rootRows ?? [
+      { cells: ['root', 'configmap/ca-certs', 'not there, or you may not read it'], bad: true } as const,
+    ]),
+    ...registrations.map(({ object, presence, problem }: Registration): Row => {
+      return { cells: ['admission', object, problem ?? PRESENCE[presence]], bad: problem !== undefined };
+    }),
+  ];
+}
+
+function partRow({ name, object, presence, ready = 0, wanted = 0 }: Part): Row {
+  const isThere = presence === 'there';
+  return {
+    cells: [name, object, isThere ? `${ready} of ${wanted} ready` : PRESENCE[presence]],
+    bad: isThere && ready < wanted,
+  };
+}
+
+function podLines({ pods, more }: PodStatuses, wide: boolean, paint: Paint): string[] {
+  if (pods.length === 0) return ['No pod asks for a certificate here.'];
+  const header = [
+    'NAMESPACE',
+    'NAME',
+    'INJECTED',
+    'DELIVERY',
+    'SINCE',
+    'CERTIFICATE',
+    ...(wide ? ['RENEWS', 'NAMES'] : []),
+  ];
+  const style = (cell: string, row: number, column: number) =>
+    row > 0 && column === VALUE && pods[row - 1]?.injected === false ? paint('red', cell) : cell;
+  const lines = tableLines([header, ...pods.map((pod) => podRow(pod, wide))], style);
+  const missing = pods.filter(({ injected }) => !injected);
+  return [
+    ...lines,
+    ...(more ? [`… and more than these ${MAX_PODS}: -n names one namespace`] : []),
+    ...(missing.length > 0
+      ? ['', `${missing.length} of ${pods.length} not injected; autocert explain pod/NAME -n NAMESPACE says why`]
+      : []),
+  ];
+}
+
+function podRow(
+  { namespace, name, injected, delivery, since, request, certificateName, sans }: PodStatus,
+  wide: boolean,
+) {
+  const more = wide ? [request?.renewsAt ?? '', sans ?? certificateName] : [];
+  return [namespace, name, injected ? 'yes' : 'no', delivery ?? '', since ?? '', certificateText(request), ...more];
+}
+
+function certificateText(request: PodStatus['request']): string {
+  if (!request) return '';
+  const { state, message, notAfter } = request;
+  if (state === 'Issued') return notAfter ? `until ${notAfter}` : state;
+  return message ? `${state}: ${message}` : state;
+}

@@ -1,0 +1,222 @@
+import { parse } from 'yaml';
+import { type StatusOptions, status } from '../../../runtime/cli/status/run.ts';
+import { painter } from '../../../runtime/cli/terminal.ts';
+import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { fingerprintOf, validityOf } from '../../../runtime/x509/certificate.ts';
+import { ObjectStore } from '../../support/object-store.ts';
+import { runningPod } from '../../support/pods.ts';
+import { hierarchy } from '../../support/tiny-ca.ts';
+
+const { root } = hierarchy();
+const REGISTRATION = '/apis/admissionregistration.k8s.io/v1';
+const POLICY = `${REGISTRATION}/validatingadmissionpolicies/autocert`;
+const WEBHOOK = `${REGISTRATION}/mutatingwebhookconfigurations/autocert`;
+const SHOP = '/api/v1/namespaces/shop/pods';
+const REQUESTS = '/apis/certificates.k8s.io/v1/namespaces/shop/podcertificaterequests';
+const CREATED = '2026-11-01T00:00:00Z';
+
+const injectedPod = (name: string, volume: object) =>
+  runningPod(
+    { status: 'injected' },
+    {
+      metadata: {
+        name,
+        uid: `uid-${name}`,
+        creationTimestamp: CREATED,
+        annotations: { ...runningPod({ status: 'injected' }).metadata?.annotations },
+      },
+      spec: { volumes: [{ name: 'autocert-certs', ...volume }] },
+    },
+  );
+
+/** A cluster in which all is well. */
+function cluster() {
+  const store = new ObjectStore();
+  const workload = (ready: number) => ({ spec: { replicas: 2 }, status: { readyReplicas: ready } });
+  store.objects
+    .set('/apis/apps/v1/namespaces/step/statefulsets/ca', { spec: { replicas: 1 }, status: { readyReplicas: 1 } })
+    .set('/apis/apps/v1/namespaces/step/deployments/autocert', workload(2))
+    .set('/apis/apps/v1/namespaces/step/deployments/autocert-signer', workload(2))
+    .set('/api/v1/namespaces/step/configmaps/ca-certs', { data: { 'root_ca.crt': root.certificatePem } })
+    .set(WEBHOOK, { webhooks: [{ clientConfig: { caBundle: 'x' } }] })
+    .set(POLICY, {})
+    .set(`${REGISTRATION}/validatingadmissionpolicybindings/autocert`, {});
+  store.lists.set(SHOP, [
+    injectedPod('a-native', { projected: {} }),
+    injectedPod('b-sidecar', { emptyDir: {} }),
+    runningPod({}, { metadata: { name: 'c-plain' } }),
+    { metadata: { name: 'd-unannotated', namespace: 'shop' }, spec: {} },
+  ]);
+  return store;
+}
+
+const show = (store: ObjectStore, options: Partial<StatusOptions> = {}, colour = false, now = new Date()) =>
+  status(
+    { namespace: 'shop', allNamespaces: false, output: 'json', autocertNamespace: 'step', ...options },
+    { connect: () => ({ api: store }), now, paint: painter(colour) },
+  );
+const told = async (...args: Parameters<typeof show>) => JSON.parse(await show(...args));
+
+describe('the status of Autocert itself', () => {
+  test('has its three parts with the replicas that are ready, and writes nothing', async () => {
+    const store = cluster();
+    const { installation } = await told(store);
+    expect(installation.parts).toEqual([
+      { name: 'CA', object: 'statefulset/ca', presence: 'there', ready: 1, wanted: 1 },
+      { name: 'webhook', object: 'deployment/autocert', presence: 'there', ready: 2, wanted: 2 },
+      { name: 'signer', object: 'deployment/autocert-signer', presence: 'there', ready: 2, wanted: 2 },
+    ]);
+    expect(store.writes).toEqual([]);
+  });
+
+  test('has each root with its end and its fingerprint', async () => {
+    const { installation } = await told(cluster());
+    expect(installation.roots).toEqual([
+      {
+        name: expect.any(String),
+        notAfter: validityOf(root.certificatePem).notAfter.toISOString(),
+        fingerprint: fingerprintOf(root.certificatePem),
+      },
+    ]);
+  });
+
+  test('tells what is not there from what may not be read', async () => {
+    const store = cluster();
+    store.objects.delete('/apis/apps/v1/namespaces/step/statefulsets/ca');
+    store.failures.set(WEBHOOK, apiError(403, 'Forbidden', 'no'));
+    const { installation } = await told(store);
+    expect(installation.parts[0]).toEqual({ name: 'CA', object: 'statefulset/ca', presence: 'missing' });
+    expect(installation.registrations[0]).toMatchObject({ presence: 'unknown' });
+  });
+
+  test('sees a webhook without caBundle and a policy without binding', async () => {
+    const store = cluster();
+    store.objects.set(WEBHOOK, { webhooks: [{ clientConfig: {} }] });
+    store.objects.delete(`${REGISTRATION}/validatingadmissionpolicybindings/autocert`);
+    const problems = (await told(store)).installation.registrations.map(({ problem }: { problem?: string }) => problem);
+    expect(problems.slice(0, 3)).toEqual([
+      expect.stringContaining('no caBundle'),
+      undefined,
+      expect.stringContaining('no validatingadmissionpolicybinding'),
+    ]);
+  });
+});
+
+describe('the status of pods', () => {
+  test('has those that ask for a certificate: how they get it, since when, and whether at all', async () => {
+    const { pods, more } = await told(cluster());
+    const gist = pods.map(({ name, injected, delivery, since }: Record<string, unknown>) => [
+      name,
+      injected,
+      delivery,
+      since,
+    ]);
+    expect(gist).toEqual([
+      ['a-native', true, 'native', CREATED],
+      ['b-sidecar', true, 'sidecar', CREATED],
+      ['c-plain', false, undefined, undefined],
+    ]);
+    expect(more).toBe(false);
+  });
+
+  test("has what the newest of kubelet's requests says", async () => {
+    const store = cluster();
+    const request = (creationTimestamp: string, requestStatus: object) => ({
+      metadata: { namespace: 'shop', creationTimestamp },
+      spec: { podUID: 'uid-a-native' },
+      status: requestStatus,
+    });
+    const denied = { conditions: [{ type: 'Denied', message: 'not allowed' }] };
+    const issued = { conditions: [{ type: 'Issued', message: 'ok' }], notAfter: 'T2', beginRefreshAt: 'T1' };
+    store.lists.set(REQUESTS, [request('2026-11-02T00:00:00Z', issued), request(CREATED, denied)]);
+    expect((await told(store)).pods[0].request).toEqual({ state: 'Issued', notAfter: 'T2', renewsAt: 'T1' });
+    store.lists.set(REQUESTS, [request('2026-11-03T00:00:00Z', denied)]);
+    expect((await told(store)).pods[0].request).toEqual({ state: 'Denied', message: 'not allowed' });
+    store.lists.set(REQUESTS, [request('2026-11-03T00:00:00Z', {})]);
+    expect((await told(store)).pods[0].request).toEqual({ state: 'Pending' });
+  });
+
+  test('is told without requests, where there is no such API or it may not be read', async () => {
+    for (const code of [403, 404]) {
+      const store = cluster();
+      store.failures.set(REQUESTS, apiError(code, 'No', 'no'));
+      expect((await told(store)).pods).toHaveLength(3);
+    }
+  });
+
+  test('is of one namespace, of all, or of that of the kubeconfig', async () => {
+    const store = cluster();
+    store.lists.set('/api/v1/pods', [injectedPod('x', { projected: {} })]);
+    expect((await told(store, { allNamespaces: true, namespace: undefined })).pods).toHaveLength(1);
+    const effects = { connect: () => ({ api: store, namespace: 'shop' }), now: new Date(), paint: painter(false) };
+    const options = { allNamespaces: false, output: 'json', autocertNamespace: 'step' } as const;
+    expect(JSON.parse(await status(options, effects)).pods).toHaveLength(3);
+  });
+
+  test('ends where there are too many, and says so', async () => {
+    const store = cluster();
+    store.lists.set(
+      SHOP,
+      Array.from({ length: 10_001 }, () => runningPod()),
+    );
+    const { pods, more } = await told(store);
+    expect([pods.length, more]).toEqual([10_000, true]);
+    expect(await show(store, { output: 'table' })).toMatch(/more than these 10000: -n names one namespace/);
+  });
+
+  test('is refused with the words of the API server, where pods may not be listed', async () => {
+    const store = cluster();
+    store.failures.set(SHOP, apiError(403, 'Forbidden', 'pods is forbidden'));
+    await expect(show(store)).rejects.toMatchObject({ code: 'FORBIDDEN', message: 'pods is forbidden' });
+  });
+});
+
+describe('what is shown', () => {
+  test('is a few lines on Autocert, and a table of pods', async () => {
+    const text = await show(cluster(), { output: 'table' });
+    expect(text).toMatch(/^Autocert in namespace step\n {2}CA +statefulset\/ca +1 of 1 ready$/m);
+    expect(text).toMatch(/^ {2}root .* until \d{4}-\d\d-\d\d \(in \d+ days\), SHA-256 [0-9a-f]{64}$/m);
+    expect(text).toMatch(/^ {2}admission +mutatingadmissionpolicy\/autocert +not there$/m);
+    expect(text).toMatch(/^NAMESPACE +NAME +INJECTED +DELIVERY +SINCE +CERTIFICATE$/m);
+    expect(text).toMatch(/^shop +b-sidecar +yes +sidecar +2026-11-01T00:00:00Z +-$/m);
+    expect(text).toMatch(/^1 of 3 not injected; autocert explain pod\/NAME/m);
+  });
+
+  test('has names and renewals when it is wide', async () => {
+    expect(await show(cluster(), { output: 'wide' })).toMatch(/^shop +a-native .* web\.shop\.svc$/m);
+  });
+
+  test('has in red what needs a look, on a terminal only', async () => {
+    const store = cluster();
+    const late = new Date(validityOf(root.certificatePem).notAfter.getTime() + 1);
+    const red = (text: string) => `\u001b[31m${text}`;
+    const text = await show(store, { output: 'table' }, true, late);
+    expect(text).toContain(red('expired on'));
+    expect(text).toContain(red('no '));
+    expect(await show(store, { output: 'table' }, false, late)).not.toContain('\u001b');
+  });
+
+  test('says that no pod asks for a certificate', async () => {
+    const store = cluster();
+    store.lists.delete(SHOP);
+    expect(await show(store, { output: 'table' })).toMatch(/^No pod asks for a certificate here\.$/m);
+  });
+
+  test('is the same as YAML as it is as JSON', async () => {
+    const [json, yaml] = await Promise.all((['json', 'yaml'] as const).map((output) => show(cluster(), { output })));
+    expect(parse(yaml ?? '')).toEqual(JSON.parse(json ?? ''));
+  });
+
+  test.each([
+    ['both -n and -A', { allNamespaces: true }, /either --namespace or --all-namespaces/],
+    ['what cannot be a namespace', { namespace: '../x' }, /--namespace "\.\.\/x" cannot be a namespace/],
+    ["what cannot be Autocert's", { autocertNamespace: 'A' }, /--autocert-namespace "A" cannot be a namespace/],
+  ])('refuses %s', async (_, options, message) => {
+    const store = cluster();
+    await expect(show(store, options)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(message),
+    });
+    expect(store.calls).toEqual([]);
+  });
+});
