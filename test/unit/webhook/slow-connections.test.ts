@@ -34,3 +34,16 @@ test('who sends a request by bits is cut off, and it is told', async () => {
   await app.close();
   expect(cut).toEqual(['request']);
 });
+
+test('who sends a body by bits is cut off, and it is told', async () => {
+  const { app, port, cut } = await slowServer();
+  const slow = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }).resume();
+  await once(slow, 'secureConnect');
+  slow.on('error', () => undefined);
+  slow.write('POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n');
+  const drip = setInterval(() => slow.write('x'), 10);
+  await once(slow, 'close');
+  clearInterval(drip);
+  await app.close();
+  expect(cut).toEqual(['request']);
+});
