@@ -3,14 +3,26 @@
  * @module
  */
 import { join } from 'node:path';
-import { run } from '../../scripts/cluster/shell.ts';
+import { type Result, run, tryRun } from '../../scripts/cluster/shell.ts';
 import type { Context } from './context.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../runtime/cli/main.ts');
 
 /** Runs `autocert args…` against the cluster under test, which must succeed; returns standard output. */
-export function autocert({ kubectl, inNetwork }: Context, args: readonly string[]): Promise<string> {
+export function autocert(context: Context, args: readonly string[]): Promise<string> {
+  return run(argvOf(context, args), { env: environmentOf(context) });
+}
+
+/** The same, whatever comes of it, with standard input. */
+export function tryAutocert(context: Context, args: readonly string[], input: string): Promise<Result> {
+  return tryRun(argvOf(context, args), { env: environmentOf(context), input });
+}
+
+function argvOf({ inNetwork }: Context, args: readonly string[]): readonly string[] {
+  return inNetwork([process.execPath, PROGRAM, ...args]);
+}
+
+function environmentOf({ kubectl }: Context) {
   const flag = kubectl.argv.find((word) => word.startsWith('--kubeconfig='));
-  const kubeconfig = flag?.slice('--kubeconfig='.length) ?? process.env.KUBECONFIG ?? '';
-  return run(inNetwork([process.execPath, PROGRAM, ...args]), { env: { KUBECONFIG: kubeconfig } });
+  return { KUBECONFIG: flag?.slice('--kubeconfig='.length) ?? process.env.KUBECONFIG ?? '' };
 }

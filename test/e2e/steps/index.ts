@@ -5,6 +5,7 @@
 import { quickAttackSteps } from '../attacks/index.ts';
 import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
+import { commandSteps } from './commands.ts';
 import { faultSteps } from './faults.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { privilegeSteps } from './least-privilege.ts';
@@ -36,6 +37,7 @@ export function allSteps(context: Context): Step[] {
     ...recoverySteps(context),
     ...rights.begin,
     ...tutorialSteps(context),
+    ...commandSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...outageSteps(context),
