@@ -2,6 +2,7 @@
  * The patterns of names that props take, checked at synth by the same code as the webhook's when it reads them.
  * @module
  */
+import { isUri } from '../runtime/policy/names.ts';
 import { reachProblem } from '../runtime/policy/own-names.ts';
 import { patternProblem } from '../runtime/policy/patterns.ts';
 import { isPatternReserved, type ReservedPolicy } from '../runtime/policy/reserved-names.ts';
@@ -27,7 +28,7 @@ export function checkAllowedName(policy: ReservedPolicy): Check<string> {
 /** Checks a pattern that no pod is to be granted. A URI is reserved by its host. */
 export function checkReservedName(prop: string, given: unknown): string {
   const pattern = checkPattern(RESERVED)(prop, given);
-  return /:\/\/|^urn:/.test(pattern) ? refuse(prop, pattern, RESERVED) : pattern;
+  return isUri(pattern) ? refuse(prop, pattern, RESERVED) : pattern;
 }
 
 function checkPattern(wanted: string): Check<string> {

@@ -6,6 +6,7 @@ import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
 import { spellingsOf } from '../runtime/policy/own-names.ts';
+import { excludedNamespaces } from '../runtime/policy/reserved-names.ts';
 import { checkAllowedName, checkReservedName } from './allowed-name.ts';
 import { AutocertSigner, checkSigner, SIGNER, type SignerOptions } from './autocert-signer.ts';
 import type { IAutocertWebhook, NamespaceRules, ServiceAccountRules } from './i-autocert-webhook.ts';
@@ -104,7 +105,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   constructor(scope: Construct, id: string, props: AutocertWebhookProps) {
     super(scope, id);
     this.ca = checkStepCa('ca', props.ca);
-    this.#excluded = new Set(['kube-system', this.ca.namespace]);
+    this.#excluded = new Set(excludedNamespaces({ namespace: this.ca.namespace, excludedNamespaces: [] }));
     checkList('excludedNamespaces', props.excludedNamespaces ?? [], (prop, name) => this.#exclude(prop, name));
     const reserved = checkList('reservedNames', props.reservedNames ?? [], checkReservedName);
     this.#reserved = [...new Set([...this.ca.hosts, ...servingNames(this.ca), ...reserved])];

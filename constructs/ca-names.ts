@@ -4,11 +4,11 @@
  * one set. Pure.
  * @module
  */
-import { isIP } from 'node:net';
 import type { CaNameRules, NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
 import { addressDigits, blockExpression } from '../runtime/policy/address-digits.ts';
+import { hostOfUri, isUri } from '../runtime/policy/names.ts';
 import { clusterZones, topLevelOf } from '../runtime/policy/own-names.ts';
-import { escaped, isAddressPattern, isUri, LENIENT, patternExpression } from '../runtime/policy/patterns.ts';
+import { escaped, isAddressPattern, LENIENT, patternExpression } from '../runtime/policy/patterns.ts';
 import { excludedNamespaces, reservedPatterns } from '../runtime/policy/reserved-names.ts';
 import { TOP_LEVEL_DOMAINS, TOP_LEVEL_FORM } from '../runtime/policy/top-level-domains.ts';
 
@@ -63,10 +63,12 @@ export function unpermitted(
   const isBelow = (host: string) => permitted.some((domain) => host === domain || host.endsWith(`.${domain}`));
   const blocks = permitted.filter(isAddressPattern).map((block) => new RegExp(blockExpression(block)));
   const isPermitted = (pattern: string) => {
-    const address = pattern.split('/')[0] ?? '';
-    if (isIP(address) !== 0) return blocks.some((block) => block.test(addressDigits(address)));
+    if (isAddressPattern(pattern)) {
+      const digits = addressDigits(pattern.split('/')[0] ?? '');
+      return blocks.some((block) => block.test(digits));
+    }
     if (pattern.startsWith('urn:')) return false;
-    return isBelow(/^[^:]+:\/\/([^/:]*)/.exec(pattern)?.[1] ?? pattern);
+    return isBelow(hostOfUri(pattern) ?? pattern);
   };
   return Object.entries(policy.namespaces).flatMap(([namespace, rules]) =>
     grantsOf(rules).flatMap((pattern) => (isPermitted(pattern) ? [] : [[namespace, pattern] as const])),

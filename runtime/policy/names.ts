@@ -59,8 +59,18 @@ export function isDnsLabel(text: string): boolean {
   return text.length <= MAX_LABEL && LABEL.test(text);
 }
 
+/** Whether it is a URI, or a pattern of URIs, if it is anything. */
+export function isUri(text: string): boolean {
+  return text.includes('://') || text.startsWith('urn:');
+}
+
+/** The host of a URI; `undefined`: it has none. */
+export function hostOfUri(uri: string): string | undefined {
+  return /^[^:]+:\/\/([^/:]*)/.exec(uri)?.[1];
+}
+
 function kindOf(text: string): SubjectName['kind'] {
-  if (text.includes('://') || text.startsWith('urn:')) return 'uri';
+  if (isUri(text)) return 'uri';
   return isIPv4(text) || text.includes(':') ? 'ip' : 'dns';
 }
 

@@ -11,7 +11,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { messageOf } from '../lib/errors.ts';
-import { nameProblem, quoteName, type SubjectName } from './names.ts';
+import { isUri, nameProblem, quoteName, type SubjectName } from './names.ts';
 
 /** A label, the first label of a name, which may be `*`, and a segment of a path. */
 export const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
@@ -97,11 +97,6 @@ export function patternExpression(pattern: string, touching = false, wildcards =
 /** Text as a regular expression. */
 export function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-/** Whether a pattern is of URIs. */
-export function isUri(pattern: string): boolean {
-  return pattern.includes('://') || pattern.startsWith('urn:');
 }
 
 /** A wildcard name has its `*` in front, so only a wildcard in front of the pattern covers it. */

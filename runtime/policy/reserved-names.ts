@@ -10,21 +10,24 @@
  */
 import { isIPv4 } from 'node:net';
 import type { PolicyConfig } from '../contract.ts';
-import type { SubjectName } from './names.ts';
+import { hostOfUri, type SubjectName } from './names.ts';
 import { clusterZones, isTopLevel } from './own-names.ts';
 import { isWild, type PatternSet, patternProblem, patternSet } from './patterns.ts';
 
 /** What decides on what is reserved. */
 export type ReservedPolicy = Pick<PolicyConfig, 'namespace' | 'clusterDomain' | 'reservedNames'>;
 
+/** Those of the cluster and of Autocert. */
+const alwaysExcluded = ({ namespace }: Pick<PolicyConfig, 'namespace'>) => ['kube-system', namespace];
+
 /** The namespaces whose pods get nothing, in order: those of the cluster and of Autocert whatever the list says. */
 export function excludedNamespaces(policy: Pick<PolicyConfig, 'namespace' | 'excludedNamespaces'>): readonly string[] {
-  return [...new Set(['kube-system', policy.namespace, ...policy.excludedNamespaces])].sort();
+  return [...new Set([...alwaysExcluded(policy), ...policy.excludedNamespaces])].sort();
 }
 
 /** Whether the pods of a namespace get nothing. */
 export function isExcluded(policy: Pick<PolicyConfig, 'namespace' | 'excludedNamespaces'>, namespace: string): boolean {
-  return excludedNamespaces(policy).includes(namespace);
+  return alwaysExcluded(policy).includes(namespace) || policy.excludedNamespaces.includes(namespace);
 }
 
 /** Patterns of the reserved names. */
@@ -70,6 +73,6 @@ export function reservingApiServer<P extends ReservedPolicy>(policy: P, host: st
 }
 
 function hostOf(uri: string): SubjectName | undefined {
-  const host = /^[^:]+:\/\/([^/:]*)/.exec(uri)?.[1];
+  const host = hostOfUri(uri);
   return host === undefined ? undefined : { kind: isIPv4(host) ? 'ip' : 'dns', value: host };
 }

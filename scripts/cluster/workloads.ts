@@ -41,3 +41,12 @@ export function testPod(namespace: string, name: string, options?: PodOptions) {
   const { metadata, spec } = podTemplate(name, options);
   return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name, namespace }, spec };
 }
+
+/** A container's security context by Pod Security `restricted`. */
+export const HARDENED = {
+  runAsNonRoot: true,
+  runAsUser: 1000,
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { Annotation, CERTIFICATE_DIR, ContainerName } from '../../runtime/contract.ts';
 import type { Kubectl, Pod } from '../../scripts/cluster/kubectl.ts';
-import { type PodOptions, podTemplate, testPod } from '../../scripts/cluster/workloads.ts';
+import { HARDENED, type PodOptions, podTemplate, testPod } from '../../scripts/cluster/workloads.ts';
 import type { Expected } from './certificates.ts';
 
 /** Namespaces of the cases; all are enabled. */
@@ -39,14 +39,6 @@ const FILES = ['site.crt', 'site.key', 'root.crt'].map((file) => `${CERTIFICATE_
 const HAS_FILES = FILES.map((file) => `test -s ${file}`).join(' && ');
 const LIMITS = { resources: { requests: { cpu: '5m', memory: '8Mi' }, limits: { cpu: '100m', memory: '32Mi' } } };
 const SLEEP = podTemplate('any').spec.containers[0];
-const HARDENED = {
-  runAsNonRoot: true,
-  runAsUser: 1000,
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-};
-
 /** What `stat` tells of the key: owner, group, mode. */
 const keyStat = async ({ kubectl, pod }: Found): Promise<string> => {
   const { name, namespace = '' } = pod.metadata;

@@ -7,7 +7,7 @@ import { App, Chart } from 'cdk8s';
 import { StepCa, type StepCaProps } from '../../constructs/index.ts';
 import type { Kubectl, Pod } from '../../scripts/cluster/kubectl.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
-import { testPod } from '../../scripts/cluster/workloads.ts';
+import { HARDENED, testPod } from '../../scripts/cluster/workloads.ts';
 import { SYSTEM } from './context.ts';
 
 /** Namespaces of those who try. */
@@ -32,14 +32,6 @@ interface Party {
 
 /** Those who try, by name. */
 export type PartyName = 'tenant' | 'impostor' | 'prometheus' | 'guest' | 'webhook' | 'signer' | 'ca';
-
-const HARDENED = {
-  runAsNonRoot: true,
-  runAsUser: 1000,
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-};
 
 /** All of them, running. */
 export class Parties {

@@ -92,21 +92,17 @@ function forgedToken(): string {
   return `${part({ alg: 'RS256', kid: 'x' })}.${part(claims)}.{random}`;
 }
 
+/** Asks the certificate endpoint by one token, as fast as it can; counts the answers. */
+async function requests(lab: Lab, token: string, most: { readonly count: number; readonly seconds: number }) {
+  const [{ csrPem }, address] = [await createKeyAndRequest(), await service(lab)];
+  const url = `https://${address}:${CERTIFICATE_PORT}/certificate`;
+  return flood(lab, { kind: 'requests', url, token, body: JSON.stringify({ csr: csrPem }), atOnce: 32, ...most });
+}
+
 async function tokens(lab: Lab, token: string, most: number): Promise<Defence> {
   const since = new Date();
-  const [{ csrPem }, address] = [await createKeyAndRequest(), await service(lab)];
   const before = await lab.apiMetric(TOKEN_REVIEWS);
-  const { result, happened } = await endured(lab, () =>
-    flood(lab, {
-      kind: 'requests',
-      url: `https://${address}:${CERTIFICATE_PORT}/certificate`,
-      token,
-      body: JSON.stringify({ csr: csrPem }),
-      count: 4000,
-      atOnce: 32,
-      seconds: 60,
-    }),
-  );
+  const { result, happened } = await endured(lab, () => requests(lab, token, { count: 4000, seconds: 60 }));
   const reviews = (await lab.apiMetric(TOKEN_REVIEWS)) - before;
   assert.equal(result['200'] ?? 0, 0, 'none was issued');
   assert(reviews <= most, `${reviews} TokenReviews for ${shown(result)}`);
@@ -256,18 +252,7 @@ const attacks: readonly Omit<Attack, 'slow' | 'ownNode'>[] = [
     expected: "a bounded number of certificates; the neighbour gets its; the CA's database hardly grows",
     run: async (lab) => {
       const token = await lab.tokenOf();
-      const [{ csrPem }, address] = [await createKeyAndRequest(), await service(lab)];
-      const { result, happened } = await endured(lab, () =>
-        flood(lab, {
-          kind: 'requests',
-          url: `https://${address}:${CERTIFICATE_PORT}/certificate`,
-          token,
-          body: JSON.stringify({ csr: csrPem }),
-          count: 100_000,
-          atOnce: 32,
-          seconds: 20,
-        }),
-      );
+      const { result, happened } = await endured(lab, () => requests(lab, token, { count: 100_000, seconds: 20 }));
       const issued = result['200'] ?? 0;
       assert(issued <= 200, `${issued} certificates in 20 s: ${shown(result)}`);
       return {

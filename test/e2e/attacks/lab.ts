@@ -10,9 +10,10 @@ import { Annotation, AttestationToken, CERTIFICATE_PORT } from '../../../runtime
 import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { Kubectl, type KubernetesObject, type Pod } from '../../../scripts/cluster/kubectl.ts';
 import { processesOfContainer } from '../../../scripts/cluster/processes.ts';
-import { type Result, type RunOptions, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { type Result, type RunOptions, tryRun, type WaitOptions, waitFor } from '../../../scripts/cluster/shell.ts';
 import { enabledNamespace, type PodOptions, testPod } from '../../../scripts/cluster/workloads.ts';
 import { type Context, SYSTEM } from '../context.ts';
+import type { Defence } from './attack.ts';
 
 /** The attacker's namespace, the neighbour's, and one that is not labelled. */
 export const ATTACK_NAMESPACES = { tenant: 'e2e-mallory', victim: 'e2e-alice', bare: 'e2e-bare' } as const;
@@ -127,6 +128,24 @@ export class Lab {
     );
   }
 
+  /** Asks until the answer is another than a certificate: the API server remembers a good token for ten seconds. */
+  refusalOf(token: string, patience?: WaitOptions): Promise<HttpAnswer> {
+    const asked = async () => {
+      const answer = await this.ask(token);
+      return answer.status !== 200 && answer;
+    };
+    return waitFor('the refusal', asked, patience);
+  }
+
+  /** A pod that admission must deny the tenant; the webhook's log tells of it. */
+  async denied(pod: ReturnType<typeof testPod>): Promise<Defence> {
+    const since = new Date();
+    const { code, stderr } = await this.create(this.tenant, pod);
+    assert.notEqual(code, 0, 'it was admitted');
+    const trace = await this.log('autocert', new RegExp(`"pod":"${pod.metadata.name}".*"result":"denied"`), since);
+    return { happened: `refused: ${firstLine(stderr)}`, trace };
+  }
+
   /** The attestation token of one of the tenant's pods, as its agent has it. */
   async tokenOf(pod: string = FOOTHOLD): Promise<string> {
     const { uid } = (await this.admin.json<Pod>(['-n', TENANT, 'get', 'pod', pod])).metadata;
@@ -189,10 +208,7 @@ export class Lab {
   }
 
   /** Something the API server must refuse whoever asks: `Forbidden` by RBAC, NodeRestriction or a policy. */
-  async forbidden(
-    work: () => Promise<Result>,
-    pattern = /Forbidden|forbidden|denied/,
-  ): Promise<{ readonly happened: string; readonly trace: string }> {
+  async forbidden(work: () => Promise<Result>, pattern = /Forbidden|forbidden|denied/): Promise<Defence> {
     const { result, trace } = await this.counted(REFUSALS, async () => {
       const result = await work();
       assert.notEqual(result.code, 0, `it was allowed: ${result.stdout.slice(0, 300)}`);

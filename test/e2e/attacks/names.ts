@@ -150,16 +150,10 @@ const others: readonly Attack[] = [
     who: 'tenant',
     expected: REFUSED,
     run: async (lab) => {
-      const since = new Date();
       const name = lab.unique('thief');
       const annotations = { [Annotation.name]: VICTIMS_NAME };
       await lab.create(lab.tenant, workload('PodTemplate', name, annotations));
-      const { code, stderr } = await lab.create(lab.tenant, lab.pod(name, annotations));
-      assert.notEqual(code, 0, 'the pod was admitted');
-      return {
-        happened: `the pod is refused: ${firstLine(stderr)}`,
-        trace: await lab.log('autocert', new RegExp(`"pod":"${name}".*"result":"denied"`), since),
-      };
+      return lab.denied(lab.pod(name, annotations));
     },
   },
   {
@@ -256,19 +250,10 @@ const others: readonly Attack[] = [
     who: 'tenant',
     expected: REFUSED,
     run: async (lab) => {
-      const since = new Date();
       const name = lab.unique('impostor');
       const [main] = podTemplate(name).spec.containers;
       const containers = [main, { ...main, name: 'autocert-renewer' }];
-      const { code, stderr } = await lab.create(
-        lab.tenant,
-        lab.pod(name, { [Annotation.name]: ownName(name) }, { spec: { containers } }),
-      );
-      assert.notEqual(code, 0, 'it was admitted');
-      return {
-        happened: `refused: ${firstLine(stderr)}`,
-        trace: await lab.log('autocert', new RegExp(`"pod":"${name}".*"result":"denied"`), since),
-      };
+      return lab.denied(lab.pod(name, { [Annotation.name]: ownName(name) }, { spec: { containers } }));
     },
   },
   {
@@ -277,17 +262,11 @@ const others: readonly Attack[] = [
     who: 'tenant',
     expected: REFUSED,
     run: async (lab) => {
-      const since = new Date();
       const name = lab.unique('impostor');
       const spec = { volumes: [{ name: 'mine', emptyDir: {} }] };
       const container = { volumeMounts: [{ name: 'mine', mountPath: '/var/run//x/../autocert.step.sm/' }] };
       const annotations = { [Annotation.name]: ownName(name) };
-      const { code, stderr } = await lab.create(lab.tenant, lab.pod(name, annotations, { spec, container }));
-      assert.notEqual(code, 0, 'it was admitted');
-      return {
-        happened: `refused: ${firstLine(stderr)}`,
-        trace: await lab.log('autocert', new RegExp(`"pod":"${name}".*"result":"denied"`), since),
-      };
+      return lab.denied(lab.pod(name, annotations, { spec, container }));
     },
   },
   {

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject, RENEWALS_CONFIG_MAP, WebhookPath } from '../../../runtime/contract.ts';
 import { splitPem } from '../../../runtime/x509/certificate.ts';
+import type { Kubectl } from '../../../scripts/cluster/kubectl.ts';
 import { type Result, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { reviewOf } from '../../support/reviews.ts';
@@ -93,6 +94,13 @@ async function signWith(lab: Lab, provisioner: string, secret: string, name: str
   });
   assert(result, 'step was run');
   return result;
+}
+
+/** Whoever holds the Lease is the signer that signs. */
+function takesLease(lab: Lab, kubectl: Kubectl, holderIdentity: string): Promise<Defence> {
+  const patch = JSON.stringify({ spec: { holderIdentity } });
+  const args = ['-n', SYSTEM, 'patch', 'lease', 'autocert-signer', '--type=merge', '-p', patch];
+  return lab.forbidden(() => kubectl.try(args));
 }
 
 /** All of them. */
@@ -236,19 +244,7 @@ export const systemAttacks: readonly Attack[] = [
     name: "takes the signer's Lease, so that nobody signs",
     who: 'tenant',
     expected: 'refused by RBAC',
-    run: (lab) =>
-      lab.forbidden(() =>
-        lab.tenant.try([
-          '-n',
-          SYSTEM,
-          'patch',
-          'lease',
-          'autocert-signer',
-          '--type=merge',
-          '-p',
-          '{"spec":{"holderIdentity":"mallory"}}',
-        ]),
-      ),
+    run: (lab) => takesLease(lab, lab.tenant, 'mallory'),
   },
   {
     id: 'registration-by-tenant',
@@ -274,19 +270,7 @@ export const systemAttacks: readonly Attack[] = [
     who: 'node',
     ownNode: true,
     expected: 'refused by NodeRestriction',
-    run: (lab) =>
-      lab.forbidden(() =>
-        lab.node.try([
-          '-n',
-          SYSTEM,
-          'patch',
-          'lease',
-          'autocert-signer',
-          '--type=merge',
-          '-p',
-          '{"spec":{"holderIdentity":"node"}}',
-        ]),
-      ),
+    run: (lab) => takesLease(lab, lab.node, 'node'),
   },
   byAccount('signer-url', 'autocert-signer', "has the webhook's requests sent to a server of its own", [
     ...REGISTRATION,
@@ -373,14 +357,7 @@ export const systemAttacks: readonly Attack[] = [
       await takeAway();
       const since = new Date();
       const token = await lab.tokenOf(name);
-      const answer = await waitFor(
-        'the refusal',
-        async () => {
-          const now = await lab.ask(token);
-          return now.status !== 200 && now;
-        },
-        patient,
-      );
+      const answer = await lab.refusalOf(token, patient);
       assert.equal(answer.status, 403, answer.body);
       await lab.remove(name);
       return {

@@ -181,11 +181,7 @@ export const tokenAttacks: readonly Attack[] = [
       await lab.remove(pod);
       await gone(lab, pod);
       const since = new Date();
-      // The API server remembers a good token for ten seconds.
-      const answer = await waitFor('the refusal', async () => {
-        const now = await lab.ask(token);
-        return now.status !== 200 && now;
-      });
+      const answer = await lab.refusalOf(token);
       return refused(lab, since, answer, [401, 410]);
     },
   },
@@ -218,10 +214,7 @@ export const tokenAttacks: readonly Attack[] = [
       });
       await lab.admin.ready(TENANT, `app=${name}`);
       const since = new Date();
-      const answer = await waitFor('the refusal', async () => {
-        const now = await lab.ask(token);
-        return now.status !== 200 && now;
-      });
+      const answer = await lab.refusalOf(token);
       const defence = await refused(lab, since, answer, [401, 410]);
       await lab.admin.run(['-n', TENANT, 'delete', 'statefulset', name, '--wait=false']);
       return defence;
@@ -260,10 +253,7 @@ export const tokenAttacks: readonly Attack[] = [
       issuedTo(await lab.ask(token));
       await lab.admin.run(['-n', TENANT, 'delete', 'serviceaccount', account]);
       const since = new Date();
-      const answer = await waitFor('the refusal', async () => {
-        const now = await lab.ask(token);
-        return now.status !== 200 && now;
-      });
+      const answer = await lab.refusalOf(token);
       const defence = await refused(lab, since, answer, [401]);
       await lab.remove(pod);
       return defence;
@@ -280,14 +270,7 @@ export const tokenAttacks: readonly Attack[] = [
       const since = new Date();
       await label(`${NAMESPACE_LABEL.key}-`);
       try {
-        const answer = await waitFor(
-          'the refusal',
-          async () => {
-            const now = await lab.ask(token);
-            return now.status !== 200 && now;
-          },
-          SLOWLY,
-        );
+        const answer = await lab.refusalOf(token, SLOWLY);
         return await refused(lab, since, answer, [403]);
       } finally {
         await label(`${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`);
