@@ -4,11 +4,11 @@
  */
 import { WebhookPath } from '../contract.ts';
 import { Allowance } from '../lib/allowance.ts';
-import { messageOf } from '../lib/errors.ts';
+import { AutocertError, messageOf } from '../lib/errors.ts';
 import { type Log, sparingLog } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { type AdmissionSurroundings, admit } from './admission.ts';
-import { type HttpApp, type HttpAppOptions, httpApp, sendError } from './http-server.ts';
+import { type HttpApp, type HttpAppOptions, httpApp } from './http-server.ts';
 
 /** What the app is made of. */
 export interface WebhookDeps
@@ -41,16 +41,16 @@ function addAdmission(app: HttpApp, { metrics, ...deps }: WebhookDeps): void {
   const seconds = metrics.seconds('admission_duration_seconds', 'Time to decide on a pod and make its patch.', []);
   app.post(WebhookPath.mutate, (request, reply) => {
     const started = performance.now();
-    try {
-      const { body, result, fields } = admit(request.body, deps);
-      seconds.observe((performance.now() - started) / 1000);
-      total.inc({ result });
-      log[result === 'denied' || result === 'invalid' ? 'warn' : 'info']({ ...fields, result }, 'admission');
-      reply.type('application/json').send(body);
-    } catch (error) {
-      total.inc({ result: 'error' });
-      log.error({ result: 'error', reason: messageOf(error) }, 'admission');
-      sendError(reply, error);
-    }
+    const { body, result, fields } = admit(request.body, deps);
+    seconds.observe((performance.now() - started) / 1000);
+    total.inc({ result });
+    log[result === 'denied' || result === 'invalid' ? 'warn' : 'info']({ ...fields, result }, 'admission');
+    reply.type('application/json').send(body);
+  });
+  // Of bodies that are not read to their end, too.
+  app.addHook('onError', async (_request, _reply, error) => {
+    const result = error instanceof AutocertError && error.code === 'INVALID_INPUT' ? 'invalid' : 'error';
+    total.inc({ result });
+    log[result === 'invalid' ? 'warn' : 'error']({ result, reason: messageOf(error) }, 'admission');
   });
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http';
-import { parseBoundedJson } from '../lib/bounded-json.ts';
+import { JsonBounds, parseJson } from '../lib/bounded-json.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Shares } from '../lib/shares.ts';
 
@@ -20,7 +20,7 @@ const NO_ROOM_MS = 1_000;
 
 /**
  * The body as JSON; `undefined`: it is empty.
- * @throws AutocertError `INVALID_INPUT` (what it is, status 413: its size), `UNAVAILABLE` with status 429: too many at once
+ * @throws AutocertError `INVALID_INPUT` (what it is or how much, status 413: its size), `UNAVAILABLE` with status 429: too many at once
  */
 export async function readJsonBody(request: IncomingMessage, { limit, inFlight }: BodyBounds): Promise<unknown> {
   const peer = request.socket.remoteAddress ?? '';
@@ -31,15 +31,25 @@ export async function readJsonBody(request: IncomingMessage, { limit, inFlight }
   if (!share) throw noRoom();
   try {
     const chunks: Buffer[] = [];
+    const bounds = new JsonBounds();
+    let excess: unknown;
     let size = 0;
     // The connection is still needed for the answer.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > limit) throw tooLarge();
       if (size > declared && !share.more(chunk.length)) throw noRoom();
-      chunks.push(chunk);
+      if (excess !== undefined) continue; // who still writes when the connection is closed does not read the answer
+      try {
+        bounds.add(chunk);
+        chunks.push(chunk);
+      } catch (error) {
+        excess = error;
+        chunks.length = 0;
+      }
     }
-    return parseBoundedJson(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
+    if (excess !== undefined) throw excess;
+    return parseJson(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
   } finally {
     share.release();
   }

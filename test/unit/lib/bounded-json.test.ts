@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseBoundedJson } from '../../../runtime/lib/bounded-json.ts';
+import { JsonBounds, parseBoundedJson } from '../../../runtime/lib/bounded-json.ts';
 
 const parse = (text: string) => parseBoundedJson(Buffer.from(text));
 
@@ -29,13 +29,40 @@ test.each([
   expect(() => parse(nested(65))).toThrow(/^the body is nested deeper than 64$/);
 });
 
-test('as many annotations as the Kubernetes API can take are read; megabytes of tiny values are not', () => {
-  // Each at least a key of three characters, in 256 KiB.
-  const keys = Array.from({ length: (256 * 1024) / 3 }, (_, index) => `"${index.toString(36).padStart(3, '0')}":""`);
-  expect(Object.keys(parse(`{${keys.join(',')}}`) as object).length).toBeGreaterThan(46_000);
+test('a very large pod is read; megabytes of tiny values are not', () => {
+  const env = Array.from({ length: 20 }, (_, index) => ({ name: `VARIABLE_${index}`, value: 'x' }));
+  const fields = Object.fromEntries(
+    env.map(({ name }) => [`k:{"name":"${name}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }]),
+  );
+  const pod = { containers: Array(100).fill({ name: 'main', env }), managedFields: Array(100).fill(fields) };
+  expect(parse(JSON.stringify(pod))).toEqual(pod);
   for (const value of ['1,', '[],', '{},', '"",']) {
     expect(() => parse(`[${value.repeat(300_000)}0]`)).toThrow(/^the body has more values than fit/);
   }
+});
+
+test('however a body is cut into parts, it is counted as one', () => {
+  const text = JSON.stringify({ '"[': ['\\"', '\\', ',,', [[]], { a: 1 }], b: '\\\\"' });
+  const passes = (parts: readonly Buffer[], maxTokens: number) => {
+    const bounds = new JsonBounds(maxTokens);
+    try {
+      for (const part of parts) bounds.add(part);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const bytes = Buffer.from(text);
+  const least =
+    Array.from({ length: bytes.length }, (_, tokens) => tokens).find((tokens) => passes([bytes], tokens)) ?? 0;
+  expect(least).toBeGreaterThan(0);
+  fc.assert(
+    fc.property(fc.nat(bytes.length), fc.nat(bytes.length), (one, other) => {
+      const [from, to] = [Math.min(one, other), Math.max(one, other)];
+      const parts = [bytes.subarray(0, from), bytes.subarray(from, to), bytes.subarray(to)];
+      expect([passes(parts, least), passes(parts, least - 1)]).toEqual([true, false]);
+    }),
+  );
 });
 
 test.each(['{"a": ', '{"a": "\\', '"', 'x', ']', '{"a":1}}', '\u0000'])('%j is not JSON', (text) => {

@@ -133,12 +133,23 @@ describe('bad reviews', () => {
       /request\.uid must be a text of at most 128 characters, got ""/,
     ],
     ['a uid of a kilobyte', reviewOf({}, { uid: 'u'.repeat(1024) }), /at most 128 characters, got "u{99}…/],
-    ['a hundred thousand brackets', '['.repeat(100_000), /the body is nested deeper than 64/],
-    ['a million empty objects', `[${'{},'.repeat(999_999)}{}]`, /the body has more values than fit/],
   ])('%s is 400', async (_title, payload, message) => {
     const reply = await mutate(payload);
     expect(reply.statusCode).toBe(400);
     expect(reply.json()).toEqual({ error: { code: 'INVALID_INPUT', message: expect.stringMatching(message) } });
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['a hundred thousand brackets', '['.repeat(100_000), /the body is nested deeper than 64/],
+    ['a million empty objects', `[${'{},'.repeat(999_999)}{}]`, /the body has more values than fit/],
+  ])('%s is 400, logged and counted', async (_title, payload, message) => {
+    const reply = await mutate(payload);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json()).toEqual({ error: { code: 'INVALID_INPUT', message: expect.stringMatching(message) } });
+    expect(await metrics.render()).toContain('autocert_admissions_total{result="invalid"} 1');
+    expect(lines).toEqual([
+      { level: 'warn', message: 'admission', fields: { result: 'invalid', reason: expect.stringMatching(message) } },
+    ]);
   });
 
   test.each<[string, unknown, RegExp]>([
