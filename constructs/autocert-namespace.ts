@@ -8,6 +8,7 @@ import { NAMESPACE_LABEL } from '../runtime/contract.ts';
 import { checkWebhook, type IAutocertWebhook, type NamespaceRules } from './i-autocert-webhook.ts';
 import { checkLabels } from './labels.ts';
 import { metadata } from './objects.ts';
+import { NOT_PRUNED_BY_FLUX } from './retention.ts';
 import { checkFlag, checkName, checkOneOf } from './validation.ts';
 
 const POD_SECURITY_LEVELS = ['privileged', 'baseline', 'restricted'] as const;
@@ -24,7 +25,7 @@ export interface AutocertNamespaceProps extends NamespaceRules {
   /**
    * Whether the namespace is these manifests' own. If `false`, it exists, and these manifests only label it: apply them
    * server-side (`kubectl apply --server-side`), so that its owner's labels and ours have an owner each, and never
-   * `kubectl delete -f` them, since they name the namespace. Argo CD is told not to prune or delete it.
+   * `kubectl delete -f` them, since they name the namespace. Argo CD and Flux are told not to prune or delete it.
    * @default true
    */
   readonly create?: boolean;
@@ -56,7 +57,10 @@ export class AutocertNamespace extends Construct {
     const more = checkLabels('labels', props.labels ?? {});
     const labels = { ...more, ...security, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
     const own = metadata(this.name, undefined, labels);
-    const annotations = { 'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true' };
+    const annotations = {
+      'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true',
+      ...NOT_PRUNED_BY_FLUX,
+    };
     checkWebhook('webhook', props.webhook).addNamespace(this.name, props);
     new k8s.KubeNamespace(this, 'Resource', {
       // It is not a part of Autocert if it is not ours.

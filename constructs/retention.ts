@@ -1,6 +1,6 @@
 /**
  * Keeps the CA's keys from being deleted unasked, since nobody can make them again: by `kubectl delete -f dist/`, by the
- * removal of an Argo CD Application or of a Helm release, by a slip of the hand.
+ * removal of an Argo CD Application, a Flux Kustomization or a Helm release, by a slip of the hand.
  *
  * No Secret with a key is in the manifests, but the namespace that holds them is. A ValidatingAdmissionPolicy (Kubernetes
  * 1.30 and later) refuses to delete it, or one of the Secrets, until that object is annotated.
@@ -11,9 +11,13 @@ import { ALLOW_DELETION } from '../runtime/contract.ts';
 import { addAdmissionPolicy } from './admission-policy.ts';
 import { celList, celText } from './cel.ts';
 
-/** For the namespace: Argo CD and Helm leave it where it is when what they installed goes. */
+/** Flux leaves an object alone when it prunes, and when its Kustomization goes. */
+export const NOT_PRUNED_BY_FLUX = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' } as const;
+
+/** For the namespace: Argo CD, Flux and Helm leave it where it is when what they installed goes. */
 export const KEPT = {
   'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false',
+  ...NOT_PRUNED_BY_FLUX,
   'helm.sh/resource-policy': 'keep',
 } as const;
 
@@ -27,8 +31,8 @@ export interface RetentionProps {
   readonly secrets: readonly string[];
 }
 
-/** The policy stays when an Argo CD Application is removed, as the namespace does. */
-const ANNOTATIONS = { 'argocd.argoproj.io/sync-options': 'Delete=false' } as const;
+/** The policy stays when an Argo CD Application or a Flux Kustomization is removed, as the namespace does. */
+const ANNOTATIONS = { 'argocd.argoproj.io/sync-options': 'Delete=false', ...NOT_PRUNED_BY_FLUX } as const;
 
 /** It may go: it is annotated, it is going already, or it is in a namespace that is going, which must become empty. */
 const MAY_GO = [

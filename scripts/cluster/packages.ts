@@ -14,7 +14,7 @@ import { run } from './shell.ts';
 type Wanted = readonly [file: string, debianPackage: string, isRight?: (file: string) => boolean];
 
 /** Name of a group of packages. */
-export type PackageGroup = 'node' | 'databases' | 'faults';
+export type PackageGroup = 'node' | 'databases' | 'faults' | 'gitops';
 
 /** The library that gives a program another time. */
 export const LIBFAKETIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
@@ -46,6 +46,11 @@ const GROUPS: Readonly<Record<PackageGroup, readonly Wanted[]>> = {
     ['setpriv', 'util-linux'],
   ],
   faults: [[LIBFAKETIME, 'libfaketime']],
+  gitops: [
+    ['redis-server', 'redis-server'],
+    ['git', 'git'],
+    ['setpriv', 'util-linux'],
+  ],
 };
 
 /** Debian's package `postgresql` makes a cluster and starts it unless this file says that it must not. */

@@ -3,7 +3,7 @@
  * version is not built again.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { which } from './packages.ts';
@@ -15,9 +15,20 @@ interface GoProgram {
   /** Package below the module; absent: the module itself. */
   readonly path?: string;
   readonly version: string;
-  /** Not installable by itself: built as a dependency of a module made for it. */
+  /** Not installable by itself: built as a dependency of a module made for it, with its replacements by other versions. */
   readonly wrapped?: boolean;
+  /** Built only where it is asked for by name. */
+  readonly onRequest?: boolean;
 }
+
+/** One binary, which is controller, repository server and more, by the name that it is called. */
+const ARGO_CD = { module: 'github.com/argoproj/argo-cd/v3', version: 'v3.3.0' } as const;
+
+/** Of Flux, the part that applies. */
+const FLUX = { module: 'github.com/fluxcd/kustomize-controller', version: 'v1.9.6' } as const;
+
+/** Its definitions only. */
+const FLUX_SOURCES = { module: 'github.com/fluxcd/source-controller', version: 'v1.9.0' } as const;
 
 /** kubelet 1.36 and later want containerd 2; etcd 3.4 is too old for Kubernetes 1.37. */
 const PROGRAMS: Readonly<Record<string, GoProgram>> = {
@@ -33,14 +44,19 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
   ctr: { module: 'github.com/containerd/containerd/v2', path: 'cmd/ctr', version: 'v2.3.7' },
   'kube-router': { module: 'github.com/cloudnativelabs/kube-router/v2', path: 'cmd/kube-router', version: 'v2.1.0' },
   etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.6.16', wrapped: true },
+  argocd: { ...ARGO_CD, path: 'cmd', wrapped: true, onRequest: true },
+  'kustomize-controller': { ...FLUX, wrapped: true, onRequest: true },
 };
 
 const KUBERNETES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'];
 const GO_ENV = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
 const BUILD_TIMEOUT = { timeoutMs: 30 * 60_000 };
 
-/** Builds what is missing of `names` (all when absent); `note` hears of each. */
-export async function ensurePrograms(note: (text: string) => void, names = Object.keys(PROGRAMS)): Promise<void> {
+/** What every node needs. */
+const USUAL = Object.keys(PROGRAMS).filter((name) => PROGRAMS[name]?.onRequest !== true);
+
+/** Builds what is missing of `names` (what every node needs, when absent); `note` hears of each. */
+export async function ensurePrograms(note: (text: string) => void, names: readonly string[] = USUAL): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   for (const name of names) {
     const program = PROGRAMS[name];
@@ -61,9 +77,7 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
   const [major = '1', minor = ''] = KUBERNETES_VERSION.split('.');
   const source = await moduleDirectory('k8s.io/kubernetes', version);
   // Outside its own tree, Kubernetes finds its staging modules under their published versions.
-  const staging = [...readFileSync(join(source, 'go.mod'), 'utf8').matchAll(/^\s*(k8s\.io\/[a-z-]+) => \.\/staging/gm)];
-  const published = `v0.${KUBERNETES_VERSION.replace(/^\d+\./, '')}`;
-  const replacements = staging.map(([, name]) => `replace ${name} => ${name} ${published}\n`).join('');
+  const replacements = await replacementsOf(source, `v0.${KUBERNETES_VERSION.replace(/^\d+\./, '')}`);
   await inWrapper(
     `require k8s.io/kubernetes ${version}\n${replacements}`,
     missing.map((name) => `k8s.io/kubernetes/cmd/${name}`),
@@ -99,7 +113,8 @@ async function build(name: string, { module, path, version, wrapped }: GoProgram
     await run(argv, { cwd: tmpdir(), env: { ...GO_ENV, GOBIN: BIN }, ...BUILD_TIMEOUT });
     return;
   }
-  await inWrapper(`require ${module} ${version}\n`, [target], (cwd) =>
+  const source = await moduleDirectory(module, version);
+  await inWrapper(`require ${module} ${version}\n${await replacementsOf(source)}`, [target], (cwd) =>
     run(['go', 'build', '-ldflags', '-s -w', '-o', join(BIN, name), target], { cwd, env: GO_ENV, ...BUILD_TIMEOUT }),
   );
 }
@@ -120,6 +135,42 @@ async function inWrapper(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+interface GoMod {
+  readonly Replace: readonly { readonly Old: { readonly Path: string }; readonly New: GoVersion }[] | null;
+}
+interface GoVersion {
+  readonly Path: string;
+  readonly Version?: string;
+}
+
+/**
+ * What a module wants others replaced by, which Go heeds in the main module alone. Of folders of its own tree those in
+ * `staging` are published, too, in this version.
+ */
+async function replacementsOf(source: string, staging?: string): Promise<string> {
+  const { Replace } = JSON.parse(await run(['go', 'mod', 'edit', '-json'], { cwd: source })) as GoMod;
+  const lines = (Replace ?? []).flatMap(({ Old, New }) => {
+    const isStaged = staging !== undefined && New.Path.startsWith('./staging/');
+    const [path, version] = isStaged ? [Old.Path, staging] : [New.Path, New.Version];
+    return version === undefined ? [] : [`replace ${Old.Path} => ${path} ${version}\n`];
+  });
+  return lines.join('');
+}
+
+/** The Custom Resource Definitions of Argo CD, as its module has them. */
+export async function argoCdDefinitions(): Promise<string> {
+  return join(await moduleDirectory(ARGO_CD.module, ARGO_CD.version), 'manifests/crds');
+}
+
+/** Those of Flux that its kustomize-controller works with. */
+export async function fluxDefinitions(): Promise<string[]> {
+  const folders = await Promise.all(
+    [FLUX, FLUX_SOURCES].map(({ module, version }) => moduleDirectory(module, version)),
+  );
+  const names = ['kustomize.toolkit.fluxcd.io_kustomizations.yaml', 'source.toolkit.fluxcd.io_gitrepositories.yaml'];
+  return names.map((name, index) => join(folders[index] ?? '', 'config/crd/bases', name));
 }
 
 async function moduleDirectory(module: string, version: string): Promise<string> {

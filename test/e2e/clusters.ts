@@ -27,8 +27,10 @@ export async function onOurNode(run: Run): Promise<number> {
     'node',
     ...(choice.databases ? (['databases'] as const) : []),
     ...(choice.faults ? (['faults'] as const) : []),
+    ...(choice.gitops ? (['gitops'] as const) : []),
   ]);
   await ensurePrograms(note);
+  if (choice.gitops) await ensurePrograms(note, ['argocd', 'kustomize-controller']);
   await ensureKubernetes(note);
   await buildBundles();
   const removed = await removeOldNodes(false);
@@ -67,8 +69,8 @@ export async function onOurNode(run: Run): Promise<number> {
 /** Uses the cluster of KUBECONFIG, and removes from it what was deployed; returns the exit code. */
 export async function onTheirCluster(run: Run): Promise<number> {
   const { choice, scratch, print, note } = run;
-  if (choice.databases || choice.upgrade || choice.faults || choice.attacks) {
-    print('--databases, --upgrade, --attacks and --faults take nodes of their own: unset KUBECONFIG');
+  if (choice.databases || choice.upgrade || choice.faults || choice.attacks || choice.gitops) {
+    print('--databases, --upgrade, --attacks, --gitops and --faults take nodes of their own: unset KUBECONFIG');
     return 1;
   }
   const file = which('kubectl');

@@ -25,6 +25,7 @@ const { values: options } = parseArgs({
     databases: { type: 'boolean', default: false },
     upgrade: { type: 'boolean', default: false },
     attacks: { type: 'boolean', default: false },
+    gitops: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
     images: { type: 'string' },
@@ -41,6 +42,7 @@ const HELP = `npm run e2e [-- options]
   --databases   instead: three CAs on PostgreSQL and on MariaDB, killed and restarted while a hundred pods start and renew
   --upgrade     instead: from the version of the commit UPGRADE_FROM to this one, back, and forward again, under traffic
   --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
+  --gitops      instead: Argo CD brings dist/ to the cluster, heals it, takes it to an earlier version and back, removes it
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps

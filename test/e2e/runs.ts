@@ -15,6 +15,7 @@ import { diagnose } from './diagnostics.ts';
 import { selectFaults } from './faults/index.ts';
 import { REPORT, writeReport } from './faults/report.ts';
 import { runFaults } from './faults/run.ts';
+import { gitopsSteps } from './gitops/index.ts';
 import { runSteps, select } from './runner.ts';
 import { allSteps } from './steps/index.ts';
 import { upgradeSteps } from './upgrade/index.ts';
@@ -27,6 +28,7 @@ export interface Choice {
   readonly databases: boolean;
   readonly upgrade: boolean;
   readonly attacks: boolean;
+  readonly gitops: boolean;
   readonly only: readonly string[];
 }
 
@@ -43,9 +45,13 @@ export interface Run {
 }
 
 /** The steps of this run. */
-export function stepsOf(choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks'>, context: Context): Step[] {
+export function stepsOf(
+  choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks' | 'gitops'>,
+  context: Context,
+): Step[] {
   if (choice.databases) return databaseSteps(context);
   if (choice.attacks) return attackSuite(context);
+  if (choice.gitops) return gitopsSteps(context);
   return choice.upgrade ? upgradeSteps(context) : allSteps(context);
 }
 

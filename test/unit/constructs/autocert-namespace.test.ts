@@ -51,7 +51,10 @@ describe('AutocertNamespace', () => {
         metadata: {
           name: 'default',
           labels: { 'autocert.step.sm': 'enabled' },
-          annotations: { 'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true' },
+          annotations: {
+            'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true',
+            'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+          },
         },
       },
     ]);

@@ -43,10 +43,14 @@ describe('the keys of the CA', () => {
   test('stay when an Argo CD Application or a Helm release goes', () => {
     expect(find(made(), 'Namespace').metadata.annotations).toEqual({
       'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false',
+      'kustomize.toolkit.fluxcd.io/prune': 'disabled',
       'helm.sh/resource-policy': 'keep',
     });
     const { annotations } = find(made(), 'ValidatingAdmissionPolicy', 'autocert-pki-step').metadata;
-    expect(annotations).toEqual({ 'argocd.argoproj.io/sync-options': 'Delete=false' });
+    expect(annotations).toEqual({
+      'argocd.argoproj.io/sync-options': 'Delete=false',
+      'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+    });
   });
 
   test('are those of its own namespace: two CAs of a cluster do not share a guard', () => {
