@@ -9,11 +9,12 @@ import { type Image, writeImages } from '../docker-archive.ts';
 import { autocertImage, defaultTag } from '../image.ts';
 import { nodeFiles } from '../image-files.ts';
 import { imageIngredients } from '../image-packages.ts';
-import { baseFiles, copyOf, folder, link, textFile } from '../root-files.ts';
+import { baseFiles, copyOf, file as fileOf, folder, link, textFile } from '../root-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { PAUSE_IMAGE } from './components.ts';
 import { program, staticBusybox } from './machine-programs.ts';
 import { which } from './packages.ts';
+import { goProgram } from './programs.ts';
 import { BIN } from './settings.ts';
 import { run } from './shell.ts';
 
@@ -34,8 +35,18 @@ export async function writeProjectImages(file: string): Promise<void> {
     layers: [node, files.map((path) => copyOf(join(EXAMPLES, 'node', path), `/app/${path}`))],
     config: { Cmd: command, Env: ['PATH=/usr/local/bin'], User: '1000', WorkingDir: '/app' },
   });
+  const goExample = async (role: 'server' | 'client'): Promise<Image> => {
+    const [name, content] = [`hello-mtls-${role}`, await goProgram(join(EXAMPLES, 'go'), `./${role}`)];
+    return {
+      tags: [`${name}-go:latest`],
+      layers: [[fileOf(`/${name}`, content, 0o755)]],
+      config: { Entrypoint: [`/${name}`], User: '65532' },
+    };
+  };
   writeImages(file, [
     autocertImage([defaultTag()], ingredients, node),
+    await goExample('server'),
+    await goExample('client'),
     example('server-node', ['tls-files.mjs', 'server.mjs'], ['node', 'server.mjs']),
     example('client-node', ['tls-files.mjs', 'client.mjs'], ['node', 'client.mjs']),
     {

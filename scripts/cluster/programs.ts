@@ -3,7 +3,7 @@
  * version is not built again.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { which } from './packages.ts';
@@ -91,6 +91,25 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
       }
     },
   );
+}
+
+/**
+ * Builds a program of a Go module of this machine.
+ * @param folder that of the module
+ * @param path package in it, such as `./server`
+ * @returns the program, static
+ */
+export async function goProgram(folder: string, path: string): Promise<Buffer> {
+  if (which('go') === undefined) throw new Error(`${path} of ${folder} is built with Go, which is not on PATH`);
+  const aside = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
+  try {
+    const file = join(aside, 'program');
+    const argv = ['go', 'build', '-C', folder, '-trimpath', '-ldflags', '-s -w', '-o', file, path];
+    await run(argv, { env: GO_ENV, ...BUILD_TIMEOUT });
+    return readFileSync(file);
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
 }
 
 function needsGo(what: string): void {

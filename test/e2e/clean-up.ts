@@ -14,7 +14,7 @@ import { FIXED_NAMESPACE } from './steps/least-privilege.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
 import { NETWORK_NAMESPACES } from './steps/network.ts';
-import { RENEWAL_NAMESPACE } from './steps/renewal.ts';
+import { GO_RENEWAL_NAMESPACE, RENEWAL_NAMESPACE } from './steps/renewal.ts';
 import { RIGHTS_NAMESPACES } from './steps/rights.ts';
 import { ROTATION_NAMESPACE } from './steps/rotation.ts';
 import { TUTORIAL_APPS } from './steps/tutorial.ts';
@@ -30,7 +30,14 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
     ...Object.values(CaseNamespace),
     ...Object.values(RIGHTS_NAMESPACES),
     ...Object.values(NETWORK_NAMESPACES),
-    ...[RENEWAL_NAMESPACE, UNLABELLED_NAMESPACE, NATIVE_NAMESPACE, ROTATION_NAMESPACE, LONG_NAMESPACE],
+    ...[
+      RENEWAL_NAMESPACE,
+      GO_RENEWAL_NAMESPACE,
+      UNLABELLED_NAMESPACE,
+      NATIVE_NAMESPACE,
+      ROTATION_NAMESPACE,
+      LONG_NAMESPACE,
+    ],
     FAULTS_NAMESPACE,
     ...Object.values(ATTACK_NAMESPACES),
     ...[FAULTS_NAMESPACE, FIXED_NAMESPACE, PLATFORM_NAMESPACE],

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Annotation, CERTIFICATE_DIR } from '../../runtime/contract.ts';
+import { Annotation, CERTIFICATE_DIR, ContainerName } from '../../runtime/contract.ts';
 import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { enabledNamespace, podTemplate } from '../../scripts/cluster/workloads.ts';
@@ -16,13 +16,20 @@ export interface GreetingsOptions {
   readonly namespace: string;
   /** Annotations besides the name. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** In which language both are. @default 'node' */
+  readonly language?: HelloLanguage;
 }
+
+/** Languages in which there are both a server and a client. */
+export type HelloLanguage = 'go' | 'node';
 
 /** What differs between Deployments of the hello-mtls programs. */
 export interface HelloOptions {
   readonly namespace: string;
   readonly name: string;
   readonly role: 'server' | 'client';
+  /** @default 'node' */
+  readonly language?: HelloLanguage;
   readonly annotations: Readonly<Record<string, string>>;
   /** Of a client: whom it greets, and how often. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -35,13 +42,14 @@ const INTERVAL_MS = '100';
 const PORT = 8443;
 const READ = `const{readFileSync:r,realpathSync:p}=require("fs");const d=p("${CERTIFICATE_DIR}/..data");console.log(JSON.stringify(["site.crt","site.key","root.crt"].map(f=>String(r(d+"/"+f)))))`;
 
-/** A Deployment of one of the hello-mtls programs for Node. */
-export function helloDeployment({ namespace, name, role, annotations, environment, spec }: HelloOptions): object {
+/** A Deployment of one of the hello-mtls programs. */
+export function helloDeployment(options: HelloOptions): object {
+  const { namespace, name, role, language = 'node', annotations, environment, spec } = options;
   const isServer = role === 'server';
   const env = Object.entries(environment ?? {}).map(([key, value]) => ({ name: key, value }));
   const container = {
     name,
-    image: `hello-mtls-${role}-node:latest`,
+    image: `hello-mtls-${role}-${language}:latest`,
     imagePullPolicy: 'IfNotPresent',
     env: isServer ? [...env, { name: 'PORT', value: String(PORT) }] : env,
     ...(isServer && { readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1, failureThreshold: 30 } }),
@@ -63,9 +71,14 @@ export function helloService(namespace: string, name: string): object {
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec };
 }
 
-/** The files of such a Deployment's pod, read with Node: its images have no shell. */
-export async function filesByNode(kubectl: Kubectl, namespace: string, app: string): Promise<CertificateFiles> {
-  const text = await kubectl.exec(namespace, `deployment/${app}`, app, ['node', '-e', READ]);
+/** The files of such a Deployment's pod, read with Node: its images have no shell. @param container one that has Node */
+export async function filesByNode(
+  kubectl: Kubectl,
+  namespace: string,
+  app: string,
+  container = app,
+): Promise<CertificateFiles> {
+  const text = await kubectl.exec(namespace, `deployment/${app}`, container, ['node', '-e', READ]);
   return parseFiles(JSON.parse(text) as string[]);
 }
 
@@ -114,9 +127,10 @@ export class Greetings {
     await this.moreThan(10);
   }
 
-  /** The files of server or client. */
+  /** The files of server or client; of those in Go by way of the agent, so they must have one. */
   filesOf(app: string): Promise<CertificateFiles> {
-    return filesByNode(this.#kubectl, this.#options.namespace, app);
+    const { namespace, language } = this.#options;
+    return filesByNode(this.#kubectl, namespace, app, language === 'go' ? ContainerName.renewer : app);
   }
 
   /** What server or client has printed. */
@@ -160,8 +174,9 @@ export class Greetings {
   }
 
   #deployment(name: string, role: HelloOptions['role'], environment?: Readonly<Record<string, string>>): object {
-    const { namespace, annotations } = this.#options;
+    const { namespace, annotations, language = 'node' } = this.#options;
     const named = { [Annotation.name]: this.nameOf(name), ...annotations };
-    return helloDeployment({ namespace, name, role, annotations: named, ...(environment && { environment }) });
+    const env = environment && { environment };
+    return helloDeployment({ namespace, name, role, language, annotations: named, ...env });
   }
 }

@@ -1,17 +1,22 @@
 // What autocert gives every container of an annotated pod, and how to notice that it was renewed.
-import { readFileSync, watch } from 'node:fs';
+import { readFileSync, realpathSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 
 const DIR = process.env.CERTIFICATE_DIR ?? '/var/run/autocert.step.sm';
 
 /** The certificate with its intermediate, the private key and the root certificate(s), as `node:tls` takes them. */
 export function readTlsFiles() {
-  const read = (name) => readFileSync(join(DIR, '..data', name));
+  // `..data` names one consistent set, and is renamed to the next: resolve it once, and read all three there.
+  const read = () => {
+    const set = realpathSync(join(DIR, '..data'));
+    const [cert, key, ca] = ['site.crt', 'site.key', 'root.crt'].map((name) => readFileSync(join(set, name)));
+    return { cert, key, ca };
+  };
   try {
-    return { cert: read('site.crt'), key: read('site.key'), ca: read('root.crt') };
+    return read();
   } catch (error) {
-    // `..data` names one consistent set; a set swapped between two reads is gone, and the next one is complete.
-    if (error.code === 'ENOENT') return { cert: read('site.crt'), key: read('site.key'), ca: read('root.crt') };
+    if (error.code === 'ENOENT') return read(); // replaced between two reads: the next one is complete
     throw error;
   }
 }
@@ -19,11 +24,19 @@ export function readTlsFiles() {
 /** Calls back with the new files after each renewal. The three files are replaced as one set, by renaming `..data`. */
 export function onRenewal(callback) {
   let before = readTlsFiles();
+  let said;
   const check = () => {
-    const now = readTlsFiles();
-    if (now.cert.equals(before.cert) && now.ca.equals(before.ca)) return;
-    before = now;
-    callback(now);
+    try {
+      const now = readTlsFiles();
+      if (now.cert.equals(before.cert) && now.ca.equals(before.ca)) return;
+      createSecureContext(now); // throws if they are no good
+      before = now;
+      callback(now);
+    } catch (error) {
+      // What was good is used on.
+      if (error.message !== said) console.error(`certificate not read anew: ${error.message}`);
+      said = error.message;
+    }
   };
   watch(DIR, check).unref();
   setInterval(check, 60_000).unref(); // file systems without events

@@ -7,6 +7,7 @@ import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { commandSteps } from './commands.ts';
 import { faultSteps } from './faults.ts';
+import { federationSteps } from './federation.ts';
 import { installSteps, recoverySteps } from './install.ts';
 import { privilegeSteps } from './least-privilege.ts';
 import { lifecycleSteps } from './lifecycle.ts';
@@ -54,6 +55,7 @@ export function allSteps(context: Context): Step[] {
     ...privilegeSteps(context),
     ...restoreSteps(context, renewal.greetings), // native pods renew after it in the rotation
     ...rotation.replace,
+    ...federationSteps(context),
     ...lifecycleSteps(context),
   ];
 }

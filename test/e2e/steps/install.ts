@@ -4,13 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
-import { Annotation, PkiFile, PkiObject, STEP_PATH } from '../../../runtime/contract.ts';
+import { Annotation, PkiFile, PkiObject } from '../../../runtime/contract.ts';
 import { install, synthesize } from '../../../scripts/cluster/installation.ts';
-import { isReady, type Kubectl, type KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
+import type { Kubectl, KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { caBundle, manifestsOf } from '../installed.ts';
+import { Typist } from '../typist.ts';
+import { TUTORIAL } from './tutorial.ts';
 
 const PKI_OBJECTS = [
   `configmap/${PkiObject.certificates}`,
@@ -34,10 +36,18 @@ async function reinstall(context: Pick<Context, 'kubectl' | 'scratch'>): Promise
 export function installSteps(context: Context): Step[] {
   const { kubectl } = context;
   const dist = manifestsOf(context);
+  const tutorial = new Typist(context, TUTORIAL);
   const annotated = testPod('default', 'dry-run', {
     annotations: { [Annotation.name]: 'dry-run.default.svc.cluster.local' },
   });
   return [
+    {
+      id: '1.0',
+      name: 'what the tutorial asks for is there: kubectl, a cluster with admission webhooks, step, jq',
+      run: async () => {
+        await tutorial.type('1.0');
+      },
+    },
     {
       id: '1.1',
       name: 'cdk8s synth, kubectl apply -f dist/: PKI Job, CA, webhook and signer roll out',
@@ -151,7 +161,9 @@ export function installSteps(context: Context): Step[] {
 }
 
 /** Steps 2.x and 3.x. */
-export function recoverySteps({ kubectl }: Context): Step[] {
+export function recoverySteps(context: Context): Step[] {
+  const { kubectl } = context;
+  const tutorial = new Typist(context, TUTORIAL);
   return [
     {
       id: '2.1',
@@ -161,6 +173,7 @@ export function recoverySteps({ kubectl }: Context): Step[] {
           [PkiObject.caPassword, PkiObject.autocertPassword].map((name) => decoded(kubectl, name, PkiFile.password)),
         );
         assert(ca && autocert && Math.min(ca.length, autocert.length) >= 24 && ca !== autocert);
+        assert.deepEqual(await tutorial.type('2.1'), [`${ca}\n${autocert}\n`]);
         const keys = [
           [PkiObject.rootKey, PkiFile.rootKey],
           [PkiObject.intermediateKey, PkiFile.intermediateKey],
@@ -181,16 +194,12 @@ export function recoverySteps({ kubectl }: Context): Step[] {
       id: '2.2',
       name: 'the fingerprint of the root can be calculated again in the CA pod',
       run: async () => {
-        const [pod] = await kubectl.pods(SYSTEM, 'app=ca');
-        assert(pod && isReady(pod));
-        const file = `${STEP_PATH}/certs/root_ca.crt`;
-        const command = ['-n', SYSTEM, 'exec', pod.metadata.name, '--', 'step', 'certificate', 'fingerprint', file];
-        const shown = (await kubectl.run(command)).trim();
+        const [shown = ''] = await tutorial.type('2.2');
         const map = await kubectl.json<{ data: Record<string, string> }>([
           ...['-n', SYSTEM, 'get', 'configmap', PkiObject.certificates],
         ]);
         const root = new X509Certificate(map.data[PkiFile.root] ?? '');
-        assert.equal(shown, root.fingerprint256.replaceAll(':', '').toLowerCase());
+        assert.equal(shown.trim(), root.fingerprint256.replaceAll(':', '').toLowerCase());
       },
     },
     {
@@ -198,9 +207,7 @@ export function recoverySteps({ kubectl }: Context): Step[] {
       name: 'kubectl label namespace default autocert.step.sm=enabled; kubectl get namespace -L autocert.step.sm',
       base: true,
       run: async () => {
-        await kubectl.run(['label', 'namespace', 'default', 'autocert.step.sm=enabled']);
-        const table = await kubectl.run(['get', 'namespace', '-L', 'autocert.step.sm']);
-        assert.match(table, /^default +Active +\S+ +enabled$/m);
+        await tutorial.type('3.1');
       },
     },
   ];

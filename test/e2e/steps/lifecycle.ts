@@ -3,7 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Annotation, PkiObject } from '../../../runtime/contract.ts';
 import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
@@ -12,13 +12,16 @@ import { testPod } from '../../../scripts/cluster/workloads.ts';
 import { CaseNamespace } from '../cases.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { caBundleNow, manifestsOf } from '../installed.ts';
+import { programsFor, Typist } from '../typist.ts';
+import { TUTORIAL } from './tutorial.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');
 const ARGO = ['--server-side', '--field-manager=argocd-controller'];
 
 /** Steps 10.x and 11.x. */
 export function lifecycleSteps(context: Context): Step[] {
-  const { kubectl, scratch } = context;
+  const { kubectl } = context;
+  const tutorial = new Typist(context, TUTORIAL);
   return [
     {
       id: '10.1',
@@ -34,23 +37,38 @@ export function lifecycleSteps(context: Context): Step[] {
       },
     },
     {
+      id: '11.0',
+      name: "the tutorial's clean-up: its workloads, labels, annotated pods and templates, Secrets",
+      run: async () => {
+        const [pods = '', templates = ''] = await tutorial.type('11.0', 'found');
+        assert.match(pods, /^default\/hello-mtls-/m);
+        assert.match(templates, /^Deployment default\/sleep$/m);
+        await kubectl.rolledOut('default', 'deployment/hello-mtls-client-curl');
+        const [pod] = await kubectl.pods('default', 'app=hello-mtls-client-curl');
+        assert.equal(pod?.metadata.annotations?.[Annotation.status], undefined, 'it is an ordinary pod again');
+        const label = ['label', 'namespace', 'default', '--overwrite', 'autocert.step.sm=enabled'];
+        await kubectl.run(label); // if it was taken off before
+        await tutorial.type('11.0');
+        await kubectl.run(label);
+      },
+    },
+    {
       id: '11.1',
       name: 'the guide to uninstall finds everything and removes it; pods keep running',
       run: async () => {
         const before = await waitFor('some injected pods', async () => {
           const pods = await injectedPods(context);
-          return pods.length > 10 && pods;
+          return pods.length > 5 && pods;
         });
-        const bin = join(scratch, 'bin');
         const [keepThePki, removeEverything, ...more] = commandsOf(GUIDE);
         assert(keepThePki && removeEverything && more.length === 0, 'the guide has two parts');
-        await runGuide(context, bin, keepThePki);
+        await runGuide(context, keepThePki);
         for (const secret of [PkiObject.rootKey, PkiObject.caPassword]) {
           await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret]);
         }
         const { stderr } = await kubectl.try(['delete', 'namespace', SYSTEM, '--wait=false']);
         assert.match(stderr, /autocert pki backup/, 'the namespace with the keys is kept');
-        await runGuide(context, bin, removeEverything);
+        await runGuide(context, removeEverything);
         await waitFor('the namespace step to go', async () => {
           const { stderr } = await kubectl.try(['get', 'namespace', 'step']);
           return stderr.includes('NotFound');
@@ -78,10 +96,11 @@ export function lifecycleSteps(context: Context): Step[] {
   ];
 }
 
-/** Pods that are injected and ready. */
+/** Pods that are injected, ready, and not on their way out. */
 async function injectedPods({ kubectl }: Context): Promise<Pod[]> {
   const { items } = await kubectl.json<{ items: readonly Pod[] }>(['get', 'pods', '-A']);
-  return items.filter((pod) => pod.metadata.annotations?.[Annotation.status] !== undefined && isReady(pod));
+  const runs = (pod: Pod) => isReady(pod) && pod.metadata.deletionTimestamp === undefined;
+  return items.filter((pod) => pod.metadata.annotations?.[Annotation.status] !== undefined && runs(pod));
 }
 
 /** The shell commands of a guide, block by block. */
@@ -90,11 +109,8 @@ function commandsOf(guide: string): readonly string[] {
 }
 
 /** Runs commands as they are printed in the guide. */
-async function runGuide({ kubectl }: Context, bin: string, commands: string): Promise<void> {
-  const words = kubectl.argv.map((word) => `'${word}'`).join(' ');
-  await tryRun(['mkdir', '-p', bin]);
-  writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
-  const path = `${bin}:${process.env.PATH ?? ''}`;
+async function runGuide(context: Context, commands: string): Promise<void> {
+  const path = `${programsFor(context)}:${process.env.PATH ?? ''}`;
   const result = await tryRun(['bash', '-c', commands], { env: { PATH: path }, timeoutMs: 180_000 });
   // A cluster that lacks a kind says so; the guide tells that this does not matter.
   const complaints = result.stderr

@@ -10,26 +10,61 @@ import type { Pod } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { assertCertificate, readFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
+import { type TypingOptions, Typist } from '../typist.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
 const NAMESPACE = 'default';
+/** The guide that these steps, and those before and after them, type. */
+export const TUTORIAL = 'docs/tutorial.md';
+
 /** Label `app` of what the tutorial deploys. */
 export const TUTORIAL_APPS = ['sleep', 'sleep-sidecar', 'hello-mtls', 'hello-mtls-client', 'hello-mtls-client-curl'];
 
 const SLEEP = 'sleep.default.svc.cluster.local';
-const HELLO = 'https://hello-mtls.default.svc.cluster.local';
-const OWN_FILES = [
-  ...['--cacert', `${CERTIFICATE_DIR}/root.crt`],
-  ...['--cert', `${CERTIFICATE_DIR}/site.crt`],
-  ...['--key', `${CERTIFICATE_DIR}/site.key`],
-];
 
 /** Steps 4.x and 5.x. */
-export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step[] {
+export function tutorialSteps(context: Context): Step[] {
+  const { kubectl, native, step, scratch } = context;
+  const tutorial = new Typist(context, TUTORIAL);
   const sleepPod = (variant: string) => kubectl.ready(NAMESPACE, `app=${variant}`);
-  const inSleep = async (command: readonly string[]) =>
-    kubectl.try(['-n', NAMESPACE, 'exec', (await sleepPod('sleep')).metadata.name, '-c', 'sleep', '--', ...command]);
-  const curl = (args: readonly string[]) => inSleep(['curl', '--silent', '--show-error', '--max-time', '10', ...args]);
+  const typeInSleep = async (id: string, options?: TypingOptions) => {
+    const pod = (await sleepPod('sleep')).metadata.name;
+    await tutorial.typeInPod(id, { namespace: NAMESPACE, pod, container: 'sleep' }, options);
+  };
+  const greeted = (client: string, since = '') =>
+    waitFor(`a greeting in the log of ${client}${since && ` since ${since}`}`, async () => {
+      const log = [
+        '-n',
+        NAMESPACE,
+        'logs',
+        `deployment/${client}`,
+        '-c',
+        client,
+        ...(since ? [`--since-time=${since}`] : []),
+      ];
+      return new RegExp(`^\\S+Z: Hello, ${client}\\.default\\.pod\\.cluster\\.local!$`, 'm').test(
+        await kubectl.run(log),
+      );
+    });
+  /** Replaces server and client by those of these languages, and waits for a greeting. */
+  const switchTo = async (server: string, client: string) => {
+    const files = [`${server}/hello-mtls.server.yaml`, `${client}/hello-mtls.client.yaml`];
+    for (const file of files) await kubectl.run(['-n', NAMESPACE, 'apply', '-f', join(EXAMPLES, 'hello-mtls', file)]);
+    for (const name of ['hello-mtls', 'hello-mtls-client']) await kubectl.rolledOut(NAMESPACE, `deployment/${name}`);
+    const images = await kubectl.run([
+      '-n',
+      NAMESPACE,
+      'get',
+      'pods',
+      '-l',
+      'app in (hello-mtls,hello-mtls-client)',
+      '-o',
+      'jsonpath={.items[*].spec.containers[*].image}',
+    ]);
+    for (const image of [`hello-mtls-server-${server}`, `hello-mtls-client-${client}`])
+      assert.match(images, new RegExp(image));
+    await greeted('hello-mtls-client', new Date().toISOString());
+  };
 
   const looksRight = async (variant: string): Promise<Pod> => {
     const pod = await sleepPod(variant);
@@ -47,22 +82,16 @@ export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step
       name: 'the annotated sleep Deployment and hello-mtls are applied',
       base: true,
       run: async () => {
-        const sleep = readFileSync(join(EXAMPLES, 'sleep.yaml'), 'utf8');
-        await kubectl.apply(sleep);
-        await kubectl.apply(asSidecar(sleep));
-        for (const file of [
-          'node/hello-mtls.server.yaml',
-          'node/hello-mtls.client.yaml',
-          'curl/hello-mtls.client.yaml',
-        ]) {
-          await kubectl.run(['apply', '-f', join(EXAMPLES, 'hello-mtls', file)]);
-        }
+        await tutorial.type('4.1');
+        await kubectl.apply(asSidecar(readFileSync(join(EXAMPLES, 'sleep.yaml'), 'utf8')));
+        await kubectl.run(['apply', '-f', join(EXAMPLES, 'hello-mtls/curl/hello-mtls.client.yaml')]);
       },
     },
     {
       id: '4.2',
-      name: 'the three files are in the container of the sleep pod, valid for 24 hours',
+      name: 'the three files are in the container of the sleep pod, valid for 24 hours, and are what the tutorial shows',
       run: async () => {
+        await tutorial.type('4.2');
         const pod = await looksRight('sleep');
         if (native) assert.deepEqual(containersOf(pod), ['sleep'], 'native delivery injects no container');
       },
@@ -80,18 +109,7 @@ export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step
       run: async () => {
         const { name } = (await sleepPod('sleep-sidecar')).metadata;
         const site = `${CERTIFICATE_DIR}/site.crt`;
-        const inspect = ['step', 'certificate', 'inspect', site];
-        const shown = await kubectl.exec(NAMESPACE, name, ContainerName.renewer, inspect);
-        for (const part of [
-          /Issuer: .*CN=Autocert Intermediate CA/,
-          /Subject: CN=sleep\.default\.svc\.cluster\.local/,
-          /DNS:sleep\.default\.svc\.cluster\.local/,
-          /X509v3 Step Provisioner:\s+Type: JWK\s+Name: autocert\s+CredentialID: \S+/,
-          /Digital Signature/,
-          /(TLS Web )?Server Authentication, (TLS Web )?Client Authentication/,
-        ]) {
-          assert.match(shown, part);
-        }
+        const [shown] = await tutorial.type('4.4', undefined, { set: { SLEEP_POD: name } });
         const copy = join(scratch, 'sleep.crt');
         writeFileSync(copy, await kubectl.exec(NAMESPACE, name, 'sleep', ['cat', site]));
         assert.equal(shown, await run([step, 'certificate', 'inspect', copy]));
@@ -99,56 +117,28 @@ export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step
     },
     {
       id: '5.1',
-      name: 'hello-mtls: the clients in Node and with curl log greetings',
+      name: 'hello-mtls: the clients in Go and with curl log greetings',
       run: async () => {
-        await kubectl.ready(NAMESPACE, 'app=hello-mtls');
-        for (const client of ['hello-mtls-client', 'hello-mtls-client-curl']) {
-          const greeting = new RegExp(`^\\S+Z: Hello, ${client}\\.default\\.pod\\.cluster\\.local!$`, 'm');
-          await waitFor(`a greeting in the log of ${client}`, async () => {
-            const log = await kubectl.run(['-n', NAMESPACE, 'logs', `deployment/${client}`, '-c', client]);
-            return greeting.test(log);
-          });
-        }
+        for (const app of ['hello-mtls', 'hello-mtls-client']) await kubectl.ready(NAMESPACE, `app=${app}`);
+        await tutorial.follow('5.1', 'follow');
+        await greeted('hello-mtls-client-curl');
       },
     },
     {
       id: '5.2',
       name: 'apk add curl, and curl from the sleep pod is greeted by its name',
-      run: async () => {
-        const added = await inSleep(['apk', 'add', 'curl']);
-        assert.equal(added.code, 0, added.stderr);
-        const answer = await waitFor('the greeting', async () => {
-          const { code, stdout } = await curl([...OWN_FILES, HELLO]);
-          return code === 0 && stdout;
-        });
-        assert.equal(answer, `Hello, ${SLEEP}!\n`);
-      },
+      run: () => typeInSleep('5.2'),
     },
     {
       id: '5.3',
       name: 'without a client certificate the server refuses',
-      run: async () => {
-        const { code, stderr } = await curl(['--cacert', `${CERTIFICATE_DIR}/root.crt`, HELLO]);
-        assert([35, 56].includes(code), `curl ended with ${code}: ${stderr}`);
-        assert.match(stderr, /alert/);
-      },
+      run: () => typeInSleep('5.3', { codes: [35, 56] }),
     },
-    {
-      id: '5.4',
-      name: 'without the root curl refuses',
-      run: async () => {
-        const { code, stderr } = await curl([HELLO]);
-        assert.equal(code, 60, stderr);
-      },
-    },
+    { id: '5.4', name: 'without the root curl refuses', run: () => typeInSleep('5.4', { codes: [60] }) },
     {
       id: '5.5',
       name: 'by a name that the certificate does not have curl refuses',
-      run: async () => {
-        const { code, stderr } = await curl([...OWN_FILES, 'https://hello-mtls.default.svc']);
-        assert.equal(code, 60, stderr);
-        assert.match(stderr, /no alternative certificate subject name matches/);
-      },
+      run: () => typeInSleep('5.5', { codes: [60] }),
     },
     {
       id: '5.6',
@@ -165,6 +155,15 @@ export function tutorialSteps({ kubectl, native, step, scratch }: Context): Step
           ...['-untrusted', file('intermediate.pem', intermediate.toString()), file('leaf.pem', leaf.toString())],
         ]);
         assert.equal(verified.code, 0, verified.stderr);
+      },
+    },
+    {
+      id: '5.7',
+      name: 'the client in Node greets the server in Go, the client in Go that in Node, and those in Node each other',
+      run: async () => {
+        await switchTo('go', 'node');
+        await switchTo('node', 'go');
+        await switchTo('node', 'node');
       },
     },
   ];

@@ -7,12 +7,18 @@ import { LEAF_TEMPLATE } from '../../../runtime/step-ca/provisioner.ts';
 import { createAuthorities } from '../../support/authorities.ts';
 import { find, type Manifest } from '../../support/manifests.ts';
 
-const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/constructs.md'), 'utf8');
+const DOCS = join(import.meta.dirname, '../../../docs');
+const GUIDE = readFileSync(join(DOCS, 'constructs.md'), 'utf8');
 
-/** Code of the guide with the YAML after it, if there is any before the next code. */
-const EXAMPLES = [...GUIDE.matchAll(/```ts\n(?<code>[\s\S]*?)```(?:\n\n```yaml\n(?<yaml>[\s\S]*?)```)?/g)].map(
-  ({ groups }) => ({ code: groups?.code ?? '', yaml: groups?.yaml }),
-);
+/** Code of a guide with the YAML right after it, if there is any. */
+const examplesOf = (guide: string) =>
+  [...guide.matchAll(/```ts\n(?<code>[\s\S]*?)```(?:\n\n```yaml\n(?<yaml>[\s\S]*?)```)?/g)].map(({ groups }) => ({
+    code: groups?.code ?? '',
+    yaml: groups?.yaml,
+  }));
+const EXAMPLES = examplesOf(GUIDE);
+/** Of guides that have an example or two. */
+const MORE = ['federation.md', 'tutorial.md'].flatMap((file) => examplesOf(readFileSync(join(DOCS, file), 'utf8')));
 
 describe('docs/constructs.md', () => {
   let certificates: { rootCertificate: string; intermediateCertificate: string };
@@ -23,17 +29,22 @@ describe('docs/constructs.md', () => {
 
   function manifestsOf(code: string): readonly Manifest[] {
     const chart = new Chart(new App(), 'guide');
-    const names = { ApiObject, Duration, JsonPatch, Size, ...ours, ...certificates, chart };
+    // Such as the root of another cluster.
+    const files = { readFileSync: () => certificates.rootCertificate };
+    const webhook = () => new ours.AutocertWebhook(chart, 'autocert', { ca: new ours.StepCa(chart, 'ca') });
+    const given = /^new AutocertNamespace/.test(code) ? { webhook: webhook() } : {};
+    const names = { ApiObject, Duration, JsonPatch, Size, ...ours, ...certificates, ...files, ...given, chart };
     new Function(...Object.keys(names), code)(...Object.values(names));
     return chart.toJson();
   }
 
   test('has examples', () => {
     expect(EXAMPLES.length).toBeGreaterThan(8);
+    expect(MORE).toHaveLength(2);
     expect(EXAMPLES.filter(({ yaml }) => yaml !== undefined).length).toBeGreaterThan(5);
   });
 
-  test.each(EXAMPLES)('has an example that makes what it says: $code', ({ code, yaml }) => {
+  test.each([...EXAMPLES, ...MORE])('has an example that makes what it says: $code', ({ code, yaml }) => {
     const manifests = manifestsOf(code);
     expect(manifests.length).toBeGreaterThan(0);
     if (yaml === undefined) return;

@@ -1,0 +1,106 @@
+/**
+ * A guide that is a test: its code blocks, each with a comment that says which step types it or why none does, and the output
+ * that it shows.
+ * @module
+ */
+
+/** A code block. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+  /** Where its fence is, counted from 1. */
+  readonly line: number;
+  /** Id of the step that types it: of the comment `<!-- e2e: 5.2 -->` before it. */
+  readonly step?: string;
+  /** What else the comment says, for the step to tell its blocks apart: `<!-- e2e: 5.2, in the pod -->`. */
+  readonly part?: string;
+  /** Why no step does: of the comment `<!-- not run: … -->`. */
+  readonly notRun?: string;
+  /** What it prints: a block of `text` right after it. */
+  readonly output?: string;
+}
+
+const BLOCK = /(?:^<!-- (?<comment>.*) -->\n)?^```(?<language>\w*)\n(?<text>[\s\S]*?)^```$/gm;
+
+/** The code blocks of a guide, in its order. */
+export function blocksOf(markdown: string): readonly Block[] {
+  const found = [...markdown.matchAll(BLOCK)].map(({ index, 0: whole, groups }) => ({
+    ...{ index, end: index + whole.length, language: groups?.language ?? '', text: groups?.text ?? '' },
+    ...marked(groups?.comment),
+    line: markdown.slice(0, index).split('\n').length + (groups?.comment === undefined ? 0 : 1),
+  }));
+  return found.map(({ index: _, end, ...block }, at) => {
+    const next = found[at + 1];
+    const isOutput = next?.language === 'text' && markdown.slice(end, next.index).trim() === '';
+    return isOutput ? { ...block, output: next.text } : block;
+  });
+}
+
+function marked(comment: string | undefined): Pick<Block, 'step' | 'part' | 'notRun'> {
+  const { step, part, notRun } =
+    /^(?:e2e: (?<step>[\d.]+)(?:, (?<part>.+))?|not run: (?<notRun>.+))$/.exec(comment ?? '')?.groups ?? {};
+  return { ...(step && { step }), ...(part && { part }), ...(notRun && { notRun }) };
+}
+
+/**
+ * The lines that give variables their values which `text` uses and does not set, as the guide has set them before.
+ * @param blocks those of the guide
+ */
+export function settingsFor(block: Block, blocks: readonly Block[]): string {
+  const before = blocks.filter(({ language, line }) => language === 'sh' && line < block.line).reverse();
+  const setIn = (name: string, text: string) => new RegExp(`^${name}=(?:.*\\\\\\n)*.*$`, 'm').exec(text)?.[0];
+  const used = new Set([...block.text.matchAll(/\$([A-Z][A-Z_]*)/g)].map(([, name]) => name ?? ''));
+  const lines = [...used].flatMap((name) => {
+    if (setIn(name, block.text) !== undefined) return [];
+    const setting = before.find(({ text }) => setIn(name, text) !== undefined);
+    if (setting === undefined) return [];
+    const line = setIn(name, setting.text) ?? '';
+    // What it uses itself may be set in the same block.
+    const value = { ...setting, line: setting.line + 1, text: line.slice(name.length) };
+    return [settingsFor(value, blocks), line];
+  });
+  return [...new Set(lines.filter((line) => line !== ''))].join('\n');
+}
+
+/** Text that differs from run to run, as regular expressions; what a guide shows of it stands for any other. */
+const VARYING = [
+  '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z',
+  '[A-Z][a-z]{2} +\\d+ \\d\\d:\\d\\d:\\d\\d \\d{4} UTC',
+  '(?:[0-9A-F]{2}:){15,}[0-9A-F]{2}',
+  '0x[0-9a-f]+',
+  '[0-9a-f]{32,}',
+  '[\\w-]{43}(?![\\w-])',
+  '\\d{15,}',
+  '\\bv\\d+\\.\\d+\\.\\d+\\b',
+  '\\b\\d+(?:\\.\\d+){3}\\b',
+  '\\b\\d+:\\d{4,5}/TCP',
+  '\\b(?:\\d+[dhms]){1,2}(?![\\w.-])',
+  ' +',
+];
+const ANY_OF_THEM = new RegExp(VARYING.map((source) => `(${source})`).join('|'), 'g');
+
+/** What output has to look like that a guide shows as `documented`: `…` stands for anything, alone on a line for any lines. */
+export function outputPattern(documented: string): RegExp {
+  const lines = documented.trimEnd().split('\n');
+  const patterns = lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${linePattern(line)}\\s*\\n`));
+  return new RegExp(`^${patterns.join('')}$`);
+}
+
+function linePattern(line: string): string {
+  return line
+    .split('…')
+    .map((part) => {
+      let [pattern, end] = ['', 0];
+      for (const match of part.matchAll(ANY_OF_THEM)) {
+        const which = match.slice(1).findIndex((group) => group !== undefined);
+        pattern += `${literally(part.slice(end, match.index))}(?:${VARYING[which]})`;
+        end = match.index + match[0].length;
+      }
+      return pattern + literally(part.slice(end));
+    })
+    .join('.*');
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
