@@ -7,7 +7,7 @@ import { findApiServer, type KubeconfigFlags } from '../kubernetes/credentials.t
 
 /** A cluster to ask. */
 export interface Connection {
-  readonly api: Pick<KubernetesApi, 'get' | 'request'>;
+  readonly api: Pick<KubernetesApi, 'get' | 'request' | 'text'>;
   /** Namespace of the kubeconfig's context. */
   readonly namespace?: string | undefined;
 }

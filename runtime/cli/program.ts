@@ -6,6 +6,7 @@
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { stopSignal } from '../lib/stop-signal.ts';
+import { addDoctor } from './doctor/command.ts';
 import { addExplain } from './explain/command.ts';
 import { fingerprintFile, inspectFile } from './inspect.ts';
 import { addPki } from './pki-commands.ts';
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   addRenew(program);
   addExplain(program);
   addStatus(program);
+  addDoctor(program);
   addPki(program);
   addStart(program);
   program.command('agent').description('what runs in pods: autocert agent --help').helpOption(false);

@@ -31,6 +31,14 @@ export function printable(text: string): string {
   );
 }
 
+/** A text of others as part of a line: {@link printable}, without ends of lines, and with `…` for what is beyond `max` characters. */
+export function excerpt(text: string, max: number): string {
+  // A little more than is shown, so that nobody looks through megabytes.
+  const some = text.slice(0, 2 * max);
+  const line = printable(some.replace(/\s+/g, ' ').trim());
+  return line.length > max || text.length > some.length ? `${line.slice(0, max - 1)}…` : line;
+}
+
 /** Writes to standard output. A reader who has gone, such as `head`, is no failure. */
 export function print(text: string): void {
   if (process.stdout.listenerCount('error', ignoreGone) === 0) process.stdout.on('error', ignoreGone);

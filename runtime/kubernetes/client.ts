@@ -25,6 +25,14 @@ export interface KubernetesRequest {
   readonly signal?: AbortSignal;
 }
 
+/** An answer of any status as it came, from {@link KubernetesApi.text}. */
+export interface TextAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** When the server sent it, by its own clock, to the second. Absent: it did not say. */
+  readonly date?: Date;
+}
+
 /** Types of watch events. `ERROR` carries a `Status`, `BOOKMARK` only a resource version. */
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
@@ -72,6 +80,20 @@ export class KubernetesApi {
   /** Reads an object or a list. */
   get<T>(path: string): Promise<T> {
     return this.request<T>('GET', path);
+  }
+
+  /**
+   * What is no JSON: logs, and what pods answer through the API server's proxy. Any status is an answer.
+   * @throws AutocertError `UNAVAILABLE` when the server cannot be reached
+   */
+  async text(path: string, query: Readonly<Record<string, string>> = {}): Promise<TextAnswer> {
+    const response = await this.#send('GET', path, { accept: '*/*', query }, TIMEOUT_MS);
+    const date = new Date(response.headers.date ?? Number.NaN);
+    return {
+      status: response.statusCode ?? 0,
+      text: await readAll(response, `GET ${path}`),
+      ...(!Number.isNaN(date.getTime()) && { date }),
+    };
   }
 
   /** Creates an object; `path` is that of its collection. */

@@ -32,6 +32,15 @@ export function canonicalPem(pem: string, what: string): string {
   return parse(pem, what).toString();
 }
 
+/** Whether a block of {@link splitPem} is a certificate that can be read. */
+export function isCertificate(pem: string): boolean {
+  try {
+    return parse(pem, 'certificate') !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** SHA-256 of the certificate's DER, lower-case hex: the fingerprint that `step certificate fingerprint` prints. */
 export function fingerprintOf(pem: string): string {
   return parse(pem, 'certificate').fingerprint256.replaceAll(':', '').toLowerCase();

@@ -10,6 +10,8 @@ import { type Context, SYSTEM } from './context.ts';
 import { FAULTS_NAMESPACE } from './faults/settings.ts';
 import { manifestsOf } from './installed.ts';
 import { PLATFORM_NAMESPACE } from './platform.ts';
+import { DOCTOR_NAMESPACES } from './sick/breakages.ts';
+import { removeViewer } from './sick/viewer.ts';
 import { FIXED_NAMESPACE } from './steps/least-privilege.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
@@ -38,10 +40,12 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
       ROTATION_NAMESPACE,
       LONG_NAMESPACE,
     ],
+    ...Object.values(DOCTOR_NAMESPACES),
     FAULTS_NAMESPACE,
     ...Object.values(ATTACK_NAMESPACES),
     ...[FAULTS_NAMESPACE, FIXED_NAMESPACE, PLATFORM_NAMESPACE],
   ];
+  await removeViewer({ kubectl });
   await kubectl.try(['delete', 'namespace', ...namespaces, ...gone]);
   const manifests = manifestsOf({ scratch });
   // The namespace with the CA's keys is kept until that is said.

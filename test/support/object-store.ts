@@ -2,6 +2,7 @@
  * The Kubernetes API as far as tests need it: objects by path, in memory.
  * @module
  */
+import type { TextAnswer } from '../../runtime/kubernetes/client.ts';
 import { apiError } from '../../runtime/kubernetes/wire.ts';
 
 /** An object with a name. */
@@ -33,6 +34,8 @@ export class ObjectStore {
   afterWrite: (write: Write) => void = () => {};
   /** What collections list, by path: `GET` in pages. */
   readonly lists = new Map<string, readonly unknown[]>();
+  /** What is no JSON, by path. */
+  readonly texts = new Map<string, TextAnswer>();
   /** The clock that objects are dated by. */
   now: () => Date = () => new Date();
   readonly #versions = new Map<string, number>();
@@ -46,6 +49,11 @@ export class ObjectStore {
     const creationTimestamp = this.#createdAt.get(path);
     const kept = { resourceVersion: this.#version(path), ...(creationTimestamp && { creationTimestamp }) };
     return { ...rest, metadata: { ...metadata, ...kept } } as T;
+  }
+
+  async text(path: string): Promise<TextAnswer> {
+    this.#note('GET', path);
+    return this.texts.get(path) ?? { status: 404, text: `${path} not found` };
   }
 
   async create<T>(collection: string, body: unknown): Promise<T> {

@@ -7,7 +7,7 @@ import { PkiFile, PkiObject } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { title } from '../../pki/words.ts';
-import { fingerprintOf, splitPem, validityOf } from '../../x509/certificate.ts';
+import { fingerprintOf, isCertificate, splitPem, validityOf } from '../../x509/certificate.ts';
 
 /** What of an object can be told: `unknown`: the user may not read it. */
 export type Presence = 'there' | 'missing' | 'unknown';
@@ -91,13 +91,17 @@ async function readPart(api: Api, namespace: string, { name, kind, object }: (ty
 }
 
 function rootsOf(bundle: string): Root[] {
-  return splitPem(bundle)
-    .slice(0, MAX_ROOTS)
-    .map((pem) => ({
-      name: title(pem),
-      notAfter: validityOf(pem).notAfter.toISOString(),
-      fingerprint: fingerprintOf(pem),
-    }));
+  return (
+    splitPem(bundle)
+      .slice(0, MAX_ROOTS)
+      // What cannot be read is for `autocert doctor` to tell.
+      .filter(isCertificate)
+      .map((pem) => ({
+        name: title(pem),
+        notAfter: validityOf(pem).notAfter.toISOString(),
+        fingerprint: fingerprintOf(pem),
+      }))
+  );
 }
 
 async function readWebhook(api: Api): Promise<Registration> {

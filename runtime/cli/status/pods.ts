@@ -67,14 +67,22 @@ export async function readPods(api: Api, namespace: string | undefined): Promise
   const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
   const requests = await readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`);
   const pods: PodStatus[] = [];
-  for await (const { items } of pages<V1Pod>(api, `/api/v1${scope}/pods`, { query: {} })) {
-    for (const pod of items ?? []) {
-      if (!pod.metadata?.annotations?.[Annotation.name]) continue;
-      if (pods.length === MAX_PODS) return { pods, more: true };
-      pods.push(statusOf(pod, requests));
-    }
+  for await (const pod of annotatedPods(api, namespace)) {
+    if (pods.length === MAX_PODS) return { pods, more: true };
+    pods.push(statusOf(pod, requests));
   }
   return { pods, more: false };
+}
+
+/**
+ * The pods of a namespace, or of all of them, that ask for a certificate.
+ * @throws AutocertError what the API server answers
+ */
+export async function* annotatedPods(api: Api, namespace: string | undefined): AsyncGenerator<V1Pod> {
+  const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  for await (const { items } of pages<V1Pod>(api, `/api/v1${scope}/pods`, { query: {} })) {
+    for (const pod of items ?? []) if (pod.metadata?.annotations?.[Annotation.name]) yield pod;
+  }
 }
 
 function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, Request>): PodStatus {

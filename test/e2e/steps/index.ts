@@ -6,6 +6,7 @@ import { quickAttackSteps } from '../attacks/index.ts';
 import type { Context, Step } from '../context.ts';
 import { clusterSteps } from './cluster.ts';
 import { commandSteps } from './commands.ts';
+import { doctorSteps } from './doctor.ts';
 import { faultSteps } from './faults.ts';
 import { federationSteps } from './federation.ts';
 import { installSteps, recoverySteps } from './install.ts';
@@ -33,6 +34,7 @@ export function allSteps(context: Context): Step[] {
   return [
     ...clusterSteps(context),
     ...installSteps(context),
+    ...doctorSteps(context), // before anything else runs that would feel what they break
     renewal.deploy,
     ...long.deploy,
     ...recoverySteps(context),

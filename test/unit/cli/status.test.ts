@@ -80,6 +80,14 @@ describe('the status of Autocert itself', () => {
     ]);
   });
 
+  test('leaves out of the roots what is no certificate', async () => {
+    const store = cluster();
+    const unreadable = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const data = { 'root_ca.crt': unreadable + root.certificatePem };
+    store.objects.set('/api/v1/namespaces/step/configmaps/ca-certs', { data });
+    expect((await told(store)).installation.roots).toHaveLength(1);
+  });
+
   test('tells what is not there from what may not be read', async () => {
     const store = cluster();
     store.objects.delete('/apis/apps/v1/namespaces/step/statefulsets/ca');

@@ -45,6 +45,22 @@ describe('requests', () => {
     });
   });
 
+  test('of text give any status with what was said, and when by the server’s clock', async () => {
+    handle = (_request, _body, response) => {
+      response.writeHead(503, { date: 'Sun, 29 Nov 2026 08:00:00 GMT' }).end('not ready\n');
+    };
+    expect(await api().text('/x', { limit: '1' })).toEqual({
+      status: 503,
+      text: 'not ready\n',
+      date: new Date('2026-11-29T08:00:00Z'),
+    });
+    handle = (_request, _body, response) => {
+      response.sendDate = false;
+      response.end('ok');
+    };
+    expect(await api().text('/x')).toEqual({ status: 200, text: 'ok' });
+  });
+
   test('apply is a server-side apply that takes over conflicting fields', async () => {
     handle = (request, body, response) => {
       response.end(

@@ -4,6 +4,7 @@ import { Secret } from '../../../runtime/lib/secret.ts';
 import {
   canonicalPem,
   fingerprintOf,
+  isCertificate,
   isForKey,
   splitPem,
   summaryOf,
@@ -49,6 +50,11 @@ describe('reading', () => {
     expect(isForKey(leaf.certificatePem, new Secret(root.keyPem))).toBe(false);
     expect(isForKey(leaf.certificatePem, new Secret('not a key'))).toBe(false);
   });
+});
+
+test('a block that only looks like a certificate is none', () => {
+  const [block = ''] = splitPem('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+  expect([isCertificate(block), isCertificate(hierarchy().root.certificatePem)]).toEqual([false, true]);
 });
 
 describe('verifyChain', () => {

@@ -1,0 +1,110 @@
+/**
+ * Pods: Autocert's own with what they say of themselves, and those that ask for a certificate.
+ * @module
+ */
+import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import { Annotation, ContainerName, STATUS_INJECTED } from '../../contract.ts';
+import { MIRROR } from '../../policy/judgement.ts';
+import { annotatedPods, MAX_PODS } from '../status/pods.ts';
+import { excerpt } from '../terminal.ts';
+import type { AskingPod, Stuck, SystemPod } from './facts.ts';
+import { type Look, MAX_TEXT } from './look.ts';
+import { tells, wordsOf } from './pod-words.ts';
+
+/** Pods of Autocert's namespace that are looked at, and those that are asked for their own words. */
+const MAX = { system: 200, asked: 12 } as const;
+/** Label `app` of Autocert's pods: of its parts, and of the Jobs for its PKI. */
+const APPS: readonly (string | undefined)[] = ['ca', 'autocert', 'autocert-signer', 'autocert-init', 'autocert-pki'];
+const FINISHED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
+/** What is no fault while it lasts. */
+const STARTING: readonly (string | undefined)[] = ['ContainerCreating', 'PodInitializing'];
+
+/** Autocert's own, but for those that are at their end or on their way there. */
+export async function readSystemPods(look: Look, namespace: string): Promise<readonly SystemPod[] | undefined> {
+  const pods = await look.list(
+    `/api/v1/namespaces/${namespace}/pods`,
+    `pods in namespace ${namespace}`,
+    MAX.system,
+    (pod: V1Pod) => (APPS.includes(pod.metadata?.labels?.app) && !isOver(pod) ? pod : undefined),
+  );
+  const asked = new Set(pods?.filter(({ metadata }) => tells(metadata?.labels?.app)).slice(0, MAX.asked));
+  return pods && Promise.all(pods.map((pod) => systemPod(look, pod, asked.has(pod))));
+}
+
+async function systemPod(look: Look, pod: V1Pod, ask: boolean): Promise<SystemPod> {
+  const { name = '', labels = {} } = pod.metadata ?? {};
+  const condition = (type: string) => pod.status?.conditions?.find((one) => one.type === type);
+  const scheduled = condition('PodScheduled');
+  const app = labels.app ?? '';
+  const words = ask ? await wordsOf(look, pod, app) : undefined;
+  return {
+    name,
+    app,
+    labels,
+    ready: condition('Ready')?.status === 'True',
+    image: excerpt(pod.spec?.containers?.[0]?.image ?? '', MAX_TEXT),
+    stuck: stuckOf(pod),
+    ...(scheduled?.status === 'False' && { unscheduled: excerpt(scheduled.message ?? 'no reason is given', MAX_TEXT) }),
+    ...(words !== undefined && words !== '' && { words: excerpt(words, MAX_TEXT) }),
+  };
+}
+
+/** Those that ask for a certificate. */
+export async function readAskingPods(look: Look): Promise<readonly AskingPod[] | undefined> {
+  const found = await look.try('pods of all namespaces, for lack of the verb list', 'pods', async () => {
+    const pods: AskingPod[] = [];
+    for await (const pod of annotatedPods(look.api, undefined)) {
+      if (isOver(pod) || pod.metadata?.annotations?.[MIRROR] !== undefined) continue;
+      if (pods.length === MAX_PODS) {
+        look.missed(`pods that ask for a certificate beyond the first ${MAX_PODS}`);
+        return pods;
+      }
+      pods.push(askingPod(pod));
+    }
+    return pods;
+  });
+  return found ?? undefined;
+}
+
+function askingPod(pod: V1Pod): AskingPod {
+  const { namespace = '', name = '', labels = {}, annotations = {} } = pod.metadata ?? {};
+  const { initContainers = [], containers = [] } = pod.spec ?? {};
+  const agent = [...initContainers, ...containers].find((one) => isAgent(one.name));
+  return {
+    namespace,
+    name,
+    labels,
+    injected: annotations[Annotation.status] === STATUS_INJECTED,
+    ...(agent?.image !== undefined && { agentImage: excerpt(agent.image, MAX_TEXT) }),
+    stuck: stuckOf(pod),
+  };
+}
+
+/** Whether a container of this name is an agent. */
+export function isAgent(name: string): boolean {
+  return Object.values(ContainerName).some((ours) => ours === name);
+}
+
+function isOver({ metadata, status }: V1Pod): boolean {
+  return FINISHED.includes(status?.phase) || metadata?.deletionTimestamp !== undefined;
+}
+
+function stuckOf({ status }: V1Pod): Stuck[] {
+  const { initContainerStatuses = [], containerStatuses = [] } = status ?? {};
+  return [...initContainerStatuses, ...containerStatuses].flatMap(
+    ({ name, image, state, lastState }: V1ContainerStatus) => {
+      const { reason, message } = state?.waiting ?? {};
+      if (reason === undefined || STARTING.includes(reason)) return [];
+      const last = lastState?.terminated;
+      const ended = last ? `it ended with ${last.exitCode}${last.message ? `: ${last.message}` : ''}` : undefined;
+      return [
+        {
+          container: name,
+          image: excerpt(image, MAX_TEXT),
+          reason,
+          message: excerpt(ended ?? message ?? reason, MAX_TEXT),
+        },
+      ];
+    },
+  );
+}

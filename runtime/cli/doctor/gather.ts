@@ -1,0 +1,73 @@
+/**
+ * Gathers the facts, once, side by side. Reads no Secret, and writes nothing.
+ * @module
+ */
+import type { Facts } from './facts.ts';
+import { readApis, readDns, readNamespaces, readNodes } from './gather-cluster.ts';
+import {
+  readAccounts,
+  readCertificates,
+  readConfiguration,
+  readLease,
+  readParts,
+  readPolicies,
+  readTrustBundle,
+} from './gather-installation.ts';
+import { readAskingPods, readSystemPods } from './gather-pods.ts';
+import { readServices, readWebhooks } from './gather-webhooks.ts';
+import type { Look } from './look.ts';
+import { serverClock } from './server-clock.ts';
+import { readUncreated } from './uncreated.ts';
+
+/**
+ * All facts.
+ * @param now this machine's clock
+ * @param monotonic milliseconds
+ * @throws AutocertError `UNAVAILABLE` and `UNAUTHENTICATED`: the cluster cannot be asked
+ */
+export async function gather(look: Look, namespace: string, now: () => Date, monotonic: () => number): Promise<Facts> {
+  const clock = await serverClock(look.api, now, monotonic);
+  const [apis, namespaces, webhooks] = await Promise.all([
+    readApis(look, clock.version),
+    readNamespaces(look),
+    readWebhooks(look),
+  ]);
+  const labels = namespaces && new Map(namespaces);
+  const [installation, configuration, certificates, trustBundle, lease, accounts, policies] = await Promise.all([
+    readParts(look, namespace),
+    readConfiguration(look, namespace),
+    readCertificates(look, namespace),
+    apis.podCertificates ? readTrustBundle(look) : undefined,
+    readLease(look, namespace),
+    readAccounts(look, namespace),
+    readPolicies(look, namespace),
+  ]);
+  const [services, dns, nodes, systemPods, pods, uncreated] = await Promise.all([
+    readServices(look, webhooks ?? []),
+    readDns(look),
+    readNodes(look, clock),
+    readSystemPods(look, namespace),
+    readAskingPods(look),
+    readUncreated(look, namespace),
+  ]);
+  return {
+    namespace,
+    clock,
+    apis,
+    installation,
+    configuration,
+    certificates,
+    trustBundle,
+    lease,
+    accounts,
+    policies,
+    webhooks,
+    services,
+    dns,
+    nodes,
+    namespaces: labels,
+    systemPods,
+    pods,
+    uncreated,
+  };
+}

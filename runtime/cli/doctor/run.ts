@@ -1,0 +1,71 @@
+/**
+ * `autocert doctor`: what is wrong, and what to do. Reads only.
+ * @module
+ */
+import { stringify } from 'yaml';
+import { AutocertError } from '../../lib/errors.ts';
+import type { Connection } from '../cluster-connection.ts';
+import { checkNamespaceName } from '../rights.ts';
+import type { Paint } from '../terminal.ts';
+import { CHECKS } from './checks.ts';
+import type { Facts } from './facts.ts';
+import { type Finding, findingsOf } from './finding.ts';
+import { gather } from './gather.ts';
+import { Look } from './look.ts';
+import { diagnosisText } from './text.ts';
+
+/** Flags of `autocert doctor`. */
+export interface DoctorOptions {
+  readonly output: 'table' | 'json' | 'yaml';
+  /** Namespace of Autocert itself. */
+  readonly autocertNamespace: string;
+}
+
+/** What it has to do with the rest of the world. */
+export interface DoctorEffects {
+  readonly connect: () => Connection;
+  readonly now: () => Date;
+  /** Milliseconds. */
+  readonly monotonic: () => number;
+  readonly paint: Paint;
+}
+
+/** What was found. */
+export interface Diagnosis {
+  readonly namespace: string;
+  /** Whether nothing was found wrong. */
+  readonly healthy: boolean;
+  readonly findings: readonly Finding[];
+  /** A line each. */
+  readonly notLookedAt: readonly string[];
+}
+
+/**
+ * Looks at a cluster.
+ * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
+ * `FORBIDDEN` for the cluster
+ */
+export async function doctor(
+  { output, autocertNamespace: namespace }: DoctorOptions,
+  { connect, now, monotonic, paint }: DoctorEffects,
+): Promise<{ readonly text: string; readonly healthy: boolean }> {
+  checkNamespaceName(namespace, '--autocert-namespace');
+  const look = new Look(connect().api);
+  const facts = await gather(look, namespace, now, monotonic);
+  const { notLookedAt } = look;
+  if (isBlind(facts)) {
+    const message = `you may look at nothing that tells how Autocert is: ${notLookedAt.join('; ')}`;
+    throw new AutocertError('FORBIDDEN', message);
+  }
+  const findings = findingsOf(CHECKS, facts);
+  const diagnosis: Diagnosis = { namespace, healthy: findings.length === 0, findings, notLookedAt };
+  const { healthy } = diagnosis;
+  if (output === 'json') return { healthy, text: `${JSON.stringify(diagnosis, null, 2)}\n` };
+  if (output === 'yaml') return { healthy, text: stringify(diagnosis, { lineWidth: 0 }) };
+  return { healthy, text: diagnosisText(diagnosis, new Set(CHECKS.map(({ id }) => id)).size, paint) };
+}
+
+/** Nothing found would mean nothing. */
+function isBlind({ configuration, systemPods, pods, webhooks }: Facts): boolean {
+  return configuration.state === 'unknown' && !systemPods && !pods && !webhooks;
+}
