@@ -17,4 +17,4 @@ ENV PATH=/usr/local/bin:/bin NODE_ENV=production
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/usr/local/bin/autocert"]
-CMD ["--help"]
+CMD ["install"]

@@ -2,6 +2,7 @@
  * The files of the image, from what it is made of.
  * @module
  */
+import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type DebianPackage, packagedFile } from './debian-packages.ts';
 import type { ImageIngredients } from './image-packages.ts';
@@ -63,7 +64,10 @@ export function shellFiles({ packages }: ImageIngredients): TarEntry[] {
   return [file('/bin/busybox', busybox.content, 0o755), ...links, ...descriptions(shell, packages)];
 }
 
-/** What `npm run build` wrote. */
+/** The synthesized manifests, which `autocert install` applies. */
+const MANIFESTS = 'dist';
+
+/** What `npm run build` wrote, and the manifests. */
 export function ownFiles(): TarEntry[] {
   const built = (name: string) => join(ROOT, 'build', name);
   return [
@@ -73,9 +77,18 @@ export function ownFiles(): TarEntry[] {
     ),
     copyOf(built('agent.sh'), '/usr/local/bin/autocert-agent', 0o755),
     copyOf(built('ca.sh'), '/usr/local/share/autocert/ca.sh', 0o755),
+    ...manifestFiles(join(ROOT, MANIFESTS)),
     copyOf(join(ROOT, 'LICENSE'), '/usr/share/licenses/autocert/LICENSE'),
     copyOf(built('THIRD_PARTY_LICENSES'), '/usr/share/licenses/autocert/THIRD_PARTY_LICENSES'),
   ];
+}
+
+function manifestFiles(source: string): TarEntry[] {
+  const names = readdirSync(source)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort();
+  if (names.length === 0) throw new Error(`${source} has no manifests: npm run synth writes them`);
+  return names.map((name) => copyOf(join(source, name), `/usr/local/share/autocert/${MANIFESTS}/${name}`));
 }
 
 /**

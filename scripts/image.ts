@@ -21,10 +21,13 @@ import { writeFiles } from './root-files.ts';
 import { imageBom } from './sbom.ts';
 import type { TarEntry } from './tar.ts';
 
-/** How the image runs. The Dockerfile says the same. */
+/**
+ * How the image runs. The Dockerfile says the same. Its manifests name the command of each part; without one, as in
+ * `kubectl run autocert-init --image …`, it installs them.
+ */
 export const IMAGE_CONFIG = {
   Entrypoint: ['/usr/local/bin/autocert'],
-  Cmd: ['--help'],
+  Cmd: ['install'],
   Env: ['PATH=/usr/local/bin:/bin', 'NODE_ENV=production'],
   User: `${USER.id}:${USER.id}`,
   WorkingDir: '/',

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import packageJson from '../../package.json' with { type: 'json' };
 import { KubernetesApi } from '../kubernetes/client.ts';
+import type { KubeconfigFlags } from '../kubernetes/credentials.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import { type Backup, fromManifests, readPki, toManifests } from '../pki/backup.ts';
@@ -18,7 +19,7 @@ import { readPassphrase, type Terminal } from './passphrase.ts';
 import { checkNamespaceName, inNamespace, type NeededRights } from './rights.ts';
 
 /** Flags of `autocert pki backup`. */
-export interface BackupFlags {
+export interface BackupFlags extends KubeconfigFlags {
   readonly out: string;
   readonly namespace: string;
   readonly passphraseFile?: string;
@@ -26,7 +27,7 @@ export interface BackupFlags {
 }
 
 /** Flags of `autocert pki restore`. */
-export interface RestoreFlags {
+export interface RestoreFlags extends KubeconfigFlags {
   readonly namespace?: string;
   readonly passphraseFile?: string;
   /** Takes a file that is not encrypted. */
@@ -36,7 +37,7 @@ export interface RestoreFlags {
 
 /** Effects; a test gives its own. */
 export interface BackupPorts {
-  readonly connect: () => ClusterPort;
+  readonly connect: (flags: KubeconfigFlags) => ClusterPort;
   readonly terminal?: Terminal;
   /** What the command is for, if it goes to standard output. */
   readonly print: (text: string) => void;
@@ -45,7 +46,7 @@ export interface BackupPorts {
 }
 
 const PORTS: BackupPorts = {
-  connect: () => KubernetesApi.load(),
+  connect: ({ kubeconfig, context }) => KubernetesApi.load({ kubeconfig, context }),
   print: (text) => process.stdout.write(text),
   say: (line) => process.stderr.write(`${line}\n`),
 };
@@ -71,7 +72,7 @@ export async function backup(flags: BackupFlags, ports: BackupPorts = PORTS): Pr
   if (plain && passphraseFile !== undefined) {
     throw new AutocertError('INVALID_INPUT', '--plain encrypts nothing: give it or --passphrase-file, not both');
   }
-  const objects = new ClusterObjects(ports.connect(), namespace);
+  const objects = new ClusterObjects(ports.connect(flags), namespace);
   const stored = await inNamespace(namespace, FOR_BACKUP, () => readPki(objects));
   for (const problem of await problemsOf(objects, stored)) say(`warning: this PKI is not whole: ${problem}`);
   if (!stored.has('rootKey')) say("the root's key is not in the cluster, so it is not in this backup");
@@ -112,7 +113,7 @@ export async function restore(file: string, flags: RestoreFlags, ports: BackupPo
   );
   const { namespace = contents.namespace, force } = flags;
   const report = await inNamespace(namespace, FOR_RESTORE, () =>
-    restorePki(ports.connect(), contents, { namespace, force, say }),
+    restorePki(ports.connect(flags), contents, { namespace, force, say }),
   );
   say('');
   say(`fingerprint of the root certificate: ${report.fingerprints.join(', ')}`);

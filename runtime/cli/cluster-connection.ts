@@ -14,9 +14,10 @@ export interface Connection {
 
 /**
  * The cluster that the flags name.
+ * @param maxSockets most connections to it, of which there are some dozen else
  * @throws AutocertError `INVALID_CONFIG` when there is none
  */
-export function connect(flags: KubeconfigFlags): Connection {
+export function connect(flags: KubeconfigFlags, maxSockets?: number): Connection & { readonly api: KubernetesApi } {
   const options = findApiServer(process.env, flags);
-  return { api: new KubernetesApi(options), namespace: options.namespace };
+  return { api: new KubernetesApi(options, maxSockets), namespace: options.namespace };
 }

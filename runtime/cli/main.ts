@@ -5,6 +5,8 @@
  */
 import { basename } from 'node:path';
 import { AutocertError, messageOf } from '../lib/errors.ts';
+import { COMPLETE } from './completion/scripts.ts';
+import { printable, tolerateGoneReaders } from './terminal.ts';
 
 /** 0: done; 1: it failed; 2: what was asked is wrong and asking again will not help. */
 const WRONG_REQUEST = ['INVALID_INPUT', 'INVALID_CONFIG', 'WRONG_PASSWORD'];
@@ -13,6 +15,15 @@ async function main(argv: readonly string[]): Promise<number> {
   const [script = '', command, ...rest] = argv.slice(1);
   // the agent starts in every pod: it gets past the command parser
   if (command === 'agent') return (await import('../agent/worker.ts')).main(rest, process.env);
+  tolerateGoneReaders();
+  if (command === COMPLETE) {
+    const [{ complete, completionLines }, { buildProgram }] = await Promise.all([
+      import('./completion/complete.ts'),
+      import('./program.ts'),
+    ]);
+    process.stdout.write(completionLines(complete(buildProgram(), rest)));
+    return 0;
+  }
   const { buildProgram, buildStepProgram } = await import('./program.ts');
   const program = basename(script) === 'step' ? buildStepProgram() : buildProgram();
   await program.parseAsync(argv as string[]);
@@ -21,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 void main(process.argv)
   .catch((error: unknown) => {
-    process.stderr.write(`autocert: ${messageOf(error)}\n`);
+    process.stderr.write(`autocert: ${printable(messageOf(error))}\n`);
     return error instanceof AutocertError && WRONG_REQUEST.includes(error.code) ? 2 : 1;
   })
   .then((code) => {

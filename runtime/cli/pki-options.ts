@@ -3,9 +3,11 @@
  * @module
  */
 import type { Command } from 'commander';
+import { withCluster } from './cluster-options.ts';
 
-/** `--namespace`. */
-export const inNamespace = (command: Command) => command.option('--namespace <name>', 'namespace of the CA', 'step');
+/** `--namespace`, and the flags by which the cluster is found. */
+export const inNamespace = (command: Command) =>
+  withCluster(command).option('-n, --namespace <name>', 'namespace of the CA', 'step');
 
 /** `--root-key` and its password. */
 export const withRootKey = (command: Command) =>

@@ -4,6 +4,7 @@
  */
 import { PKI_DRAFT, PkiObject } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
+import type { KubeconfigFlags } from '../kubernetes/credentials.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { jsonLog } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
@@ -39,7 +40,7 @@ const Needed = {
 } as const;
 
 /** Flags of all of them. */
-interface NamespaceFlag {
+interface NamespaceFlag extends KubeconfigFlags {
   readonly namespace: string;
 }
 
@@ -64,17 +65,17 @@ const log = () => jsonLog({ name: 'pki' });
 
 /** Makes the PKI where there is none. */
 export async function createInCluster(flags: NamespaceFlag & CaNameFlag & PermitFlag): Promise<void> {
-  await inCluster(flags.namespace, Needed.creating, (api) => createPkiIn(api, initOptions(flags)));
+  await inCluster(flags, Needed.creating, (api) => createPkiIn(api, initOptions(flags)));
 }
 
 /** Makes again what was lost, and renews what is due. */
 export async function upkeepInCluster(flags: NamespaceFlag & PermitFlag): Promise<void> {
-  await inCluster(flags.namespace, Needed.writing, (api) => keepPki(api, initOptions(flags)));
+  await inCluster(flags, Needed.writing, (api) => keepPki(api, initOptions(flags)));
 }
 
 /** Both. */
 export async function initInCluster(flags: NamespaceFlag & CaNameFlag & PermitFlag): Promise<void> {
-  await inCluster(flags.namespace, Needed.writing, (api) => initPki(api, initOptions(flags)));
+  await inCluster(flags, Needed.writing, (api) => initPki(api, initOptions(flags)));
 }
 
 /**
@@ -85,7 +86,7 @@ export async function status(
   flags: NamespaceFlag & { readonly json: boolean; readonly check: boolean },
 ): Promise<void> {
   const now = new Date();
-  const found = await inCluster(flags.namespace, Needed.reading, (api, objects) => readStatus(api, objects, now));
+  const found = await inCluster(flags, Needed.reading, (api, objects) => readStatus(api, objects, now));
   process.stdout.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : statusText(found, now));
   if (flags.check && found.todo.length > 0) {
     throw new AutocertError('UNAVAILABLE', `the PKI needs a hand: ${found.todo.map(({ text }) => text).join('; ')}`);
@@ -97,9 +98,7 @@ export async function intermediate(
   flags: NamespaceFlag & RootKeyFlags & PermitFlag & { readonly force: boolean },
 ): Promise<void> {
   const options = { ...rootKeyOf(flags), ...permittedOf(flags), force: flags.force, now: new Date() };
-  process.stdout.write(
-    await inCluster(flags.namespace, Needed.writing, (_, objects) => renewIntermediate(objects, options)),
-  );
+  process.stdout.write(await inCluster(flags, Needed.writing, (_, objects) => renewIntermediate(objects, options)));
 }
 
 /** One step of the root's rotation. */
@@ -116,17 +115,17 @@ export async function rotate(
   };
   const { writing, deleting, retiring } = Needed;
   const neededBy = { announce: writing, switch: writing, retire: retiring, abort: deleting } as const;
-  process.stdout.write(await inCluster(flags.namespace, neededBy[step], steps[step]));
+  process.stdout.write(await inCluster(flags, neededBy[step], steps[step]));
 }
 
-/** With the kubeconfig or service account of whoever runs this; refusals are explained. */
+/** In the cluster that the flags name, else that of kubeconfig or service account; refusals are explained. */
 function inCluster<T>(
-  namespace: string,
+  { namespace, ...cluster }: NamespaceFlag,
   needed: NeededRights,
   run: (api: KubernetesApi, objects: ClusterObjects) => Promise<T>,
 ): Promise<T> {
   return inNamespace(namespace, needed, () => {
-    const api = KubernetesApi.load();
+    const api = KubernetesApi.load(cluster);
     return run(api, new ClusterObjects(api, namespace));
   });
 }

@@ -5,12 +5,17 @@
  */
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { stopSignal } from '../lib/stop-signal.ts';
+import { withCluster } from './cluster-options.ts';
+import { addCompletion } from './completion/command.ts';
 import { addDoctor } from './doctor/command.ts';
+import { endWanted } from './end-wanted.ts';
+import { withExamples } from './examples.ts';
 import { addExplain } from './explain/command.ts';
 import { fingerprintFile, inspectFile } from './inspect.ts';
+import { addInstall } from './install/command.ts';
 import { addPki } from './pki-commands.ts';
 import { addStatus } from './status/command.ts';
+import { addUninstall } from './uninstall/command.ts';
 
 /** `autocert`, all of it. */
 export function buildProgram(): Command {
@@ -23,6 +28,7 @@ export function buildProgram(): Command {
     )
     .showHelpAfterError('(autocert --help shows how)')
     .exitOverride(exitWithUsage);
+  addInstall(program);
   addInit(program);
   addCertificateCommands(program, ['text', 'json']);
   addParts(program);
@@ -31,7 +37,9 @@ export function buildProgram(): Command {
   addStatus(program);
   addDoctor(program);
   addPki(program);
+  addUninstall(program);
   addStart(program);
+  addCompletion(program);
   program.command('agent').description('what runs in pods: autocert agent --help').helpOption(false);
   return program;
 }
@@ -51,9 +59,17 @@ function exitWithUsage(error: { readonly exitCode: number }): never {
   process.exit(error.exitCode === 0 ? 0 : 2);
 }
 
+/** `autocert`, or `step certificate`. */
+function nameOf(command: Command): string {
+  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
 function addCertificateCommands(parent: Command, formats: readonly string[]): void {
-  parent
-    .command('inspect <file>')
+  withExamples(
+    parent.command('inspect <file>'),
+    `${nameOf(parent)} inspect site.crt`,
+    `${nameOf(parent)} inspect --bundle --short site.crt`,
+  )
     .description('show a certificate, as `step certificate inspect` does')
     .addOption(new Option('--format <format>', 'how').choices(formats).default('text'))
     .option('--short', 'the gist in a few lines', false)
@@ -61,8 +77,7 @@ function addCertificateCommands(parent: Command, formats: readonly string[]): vo
     .action((file: string, options) => {
       process.stdout.write(inspectFile(file, options));
     });
-  parent
-    .command('fingerprint <file>')
+  withExamples(parent.command('fingerprint <file>'), `${nameOf(parent)} fingerprint root.crt`)
     .description('show the SHA-256 fingerprint of a certificate, as STEP_FINGERPRINT takes it')
     .action((file: string) => {
       process.stdout.write(`${fingerprintFile(file)}\n`);
@@ -70,8 +85,11 @@ function addCertificateCommands(parent: Command, formats: readonly string[]): vo
 }
 
 function addInit(program: Command): void {
-  program
-    .command('init')
+  withExamples(
+    program.command('init'),
+    'autocert init --dir pki --name Example --dns ca.example.com --address :443',
+    'autocert init --password-files',
+  )
     .description('make a PKI in a folder: root, intermediate, provisioners; shows the passwords once')
     .option('--dir <folder>', 'where to', 'pki')
     .option('--name <name>', 'organization and first word of the common names', 'Autocert')
@@ -89,32 +107,35 @@ function addInit(program: Command): void {
 }
 
 function addParts(program: Command): void {
-  program
-    .command('webhook')
+  withExamples(program.command('webhook'), 'autocert webhook --config /etc/autocert/config.json')
     .description('the admission webhook and the certificate endpoint')
     .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-config)')
     .action(async ({ config }: { config: string }) => (await import('../webhook/run.ts')).runWebhook(config));
-  program
-    .command('signer')
+  withExamples(program.command('signer'), 'autocert signer --config /etc/autocert/config.json')
     .description('the signer of PodCertificateRequests (native delivery)')
     .requiredOption('--config <file>', 'configuration, JSON (ConfigMap autocert-signer-config)')
     .action(async ({ config }: { config: string }) => (await import('../signer/run.ts')).runSigner(config));
-  program
-    .command('supervisor')
+  withExamples(program.command('supervisor'), 'autocert supervisor --config /etc/ca/supervisor.json')
     .description('what runs beside step-ca: its configuration, its database, its restarts')
     .requiredOption('--config <file>', 'configuration, JSON (ConfigMap ca-config)')
     .action(async ({ config }: { config: string }) => (await import('../supervisor/run.ts')).runSupervisor(config));
-  program
-    .command('ca')
+  withExamples(
+    program.command('ca'),
+    'autocert init --password-files',
+    'autocert ca --password-file pki/secrets/password',
+  )
     .description("a CA that speaks step-ca's protocol, for trying things out; in a cluster run step-ca")
     .option('--config <file>', 'ca.json, as autocert init makes it', 'pki/config/ca.json')
     .requiredOption('--password-file <file>', 'password of the intermediate key')
-    .action(async (options) => (await import('./ca.ts')).runCa(options, stopSignal()));
+    .action(async (options) => (await import('./ca.ts')).runCa(options, endWanted()));
 }
 
 function addRenew(program: Command): void {
-  program
-    .command('renew')
+  withExamples(
+    withCluster(program.command('renew')),
+    'autocert renew -n shop -n bank',
+    'autocert renew --all --context production',
+  )
     .description('have certificates replaced before their time, within ten minutes; with the rights of your kubeconfig')
     .option('-n, --namespace <name...>', 'whose certificates: those of the pods of these namespaces')
     .option('--all', 'those of all namespaces', false)
@@ -124,13 +145,12 @@ function addRenew(program: Command): void {
         import('./renew.ts'),
         import('../kubernetes/client.ts'),
       ]);
-      process.stdout.write(await renew(options, () => KubernetesApi.load(), new Date()));
+      process.stdout.write(await renew(options, () => KubernetesApi.load(options), new Date()));
     });
 }
 
 function addStart(program: Command): void {
-  program
-    .command('start')
+  withExamples(program.command('start'), 'autocert start', 'autocert start --once web.yaml')
     .description('the whole way on this machine: PKI, CA, webhook, injection, agent, mutual TLS, renewals; no cluster')
     .argument('[file]', "manifest of the workload to inject; absent: examples/sleep.yaml, the tutorial's")
     .option('--once', 'end after the first renewal', false)

@@ -4,6 +4,7 @@
  */
 import { PkiFile, PkiObject, Provisioner } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
+import type { KubeconfigFlags } from '../kubernetes/credentials.ts';
 import { sleep } from '../lib/loops.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
 import { ClusterObjects, type ClusterPort } from '../pki/cluster-objects.ts';
@@ -13,13 +14,13 @@ import { parseDuration } from '../policy/duration.ts';
 import { inNamespace, type NeededRights } from './rights.ts';
 
 /** Flags of `autocert pki password`. */
-export interface PasswordFlags {
+export interface PasswordFlags extends KubeconfigFlags {
   readonly namespace: string;
   readonly rootKeyElsewhere: boolean;
 }
 
 /** Flags of `autocert pki provisioner`. */
-export interface ProvisionerFlags {
+export interface ProvisionerFlags extends KubeconfigFlags {
   readonly namespace: string;
   readonly name: string;
   /** Go duration. */
@@ -35,8 +36,8 @@ const print: Say = (line) => process.stdout.write(`${line}\n`);
  * @throws AutocertError what `rotateCaPassword` throws; `FORBIDDEN` with the rights that are missing
  */
 export async function rotatePassword(
-  { namespace, rootKeyElsewhere }: PasswordFlags,
-  connect: () => ClusterPort = () => KubernetesApi.load(),
+  { namespace, rootKeyElsewhere, ...cluster }: PasswordFlags,
+  connect: () => ClusterPort = () => KubernetesApi.load(cluster),
   say: Say = print,
 ): Promise<void> {
   await inNamespace(namespace, NEEDED, () =>
@@ -52,8 +53,8 @@ export async function rotatePassword(
  * @throws AutocertError what `rotateAutocertProvisioner` throws; `FORBIDDEN` with the rights that are missing
  */
 export async function rotateProvisioner(
-  { namespace, name, wait }: ProvisionerFlags,
-  connect: () => ClusterPort = () => KubernetesApi.load(),
+  { namespace, name, wait, ...cluster }: ProvisionerFlags,
+  connect: () => ClusterPort = () => KubernetesApi.load(cluster),
   say: Say = print,
 ): Promise<void> {
   const waitMs = parseDuration(wait);

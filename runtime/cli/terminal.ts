@@ -39,9 +39,16 @@ export function excerpt(text: string, max: number): string {
   return line.length > max || text.length > some.length ? `${line.slice(0, max - 1)}…` : line;
 }
 
-/** Writes to standard output. A reader who has gone, such as `head`, is no failure. */
+/**
+ * A reader who has gone, such as `head`, is no failure of this process: what it has begun it brings to an end. Commands that
+ * go on and on end then, see `endWanted`.
+ */
+export function tolerateGoneReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreGone);
+}
+
+/** Writes to standard output. */
 export function print(text: string): void {
-  if (process.stdout.listenerCount('error', ignoreGone) === 0) process.stdout.on('error', ignoreGone);
   process.stdout.write(text);
 }
 

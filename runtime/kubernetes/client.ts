@@ -5,13 +5,13 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import { findApiServer, type KubernetesApiOptions } from './credentials.ts';
+import { findApiServer, type KubeconfigFlags, type KubernetesApiOptions } from './credentials.ts';
 import { exchange, lines, parseJson, readAll, refusal, unreachable } from './wire.ts';
 
 /** Silence after which a request has failed, and a watch has to be opened anew (bookmarks come each minute). */
 const TIMEOUT_MS = 15_000;
 const WATCH_TIMEOUT_MS = 100_000;
-/** Connections to the API server; requests beyond them wait. */
+/** Connections to the API server unless told otherwise; requests beyond them wait. */
 const MAX_SOCKETS = 64;
 
 /** Options of {@link KubernetesApi.request}. */
@@ -33,6 +33,14 @@ export interface TextAnswer {
   readonly date?: Date;
 }
 
+/** Options of {@link KubernetesApi.apply}. */
+export interface ApplyOptions {
+  /** Take fields over that another manager holds with another value; `false`: refused with `Conflict`. @default true */
+  readonly force?: boolean;
+  /** Only ask what would come of it. @default false */
+  readonly dryRun?: boolean;
+}
+
 /** Types of watch events. `ERROR` carries a `Status`, `BOOKMARK` only a resource version. */
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
@@ -42,10 +50,14 @@ export class KubernetesApi {
   readonly #agent: http.Agent;
   readonly #headers: KubernetesApiOptions['headers'];
 
-  constructor({ server, headers, insecure, serverName, namespace: _, ...tls }: KubernetesApiOptions) {
+  /** @param maxSockets most connections; requests beyond them wait */
+  constructor(
+    { server, headers, insecure, serverName, namespace: _, ...tls }: KubernetesApiOptions,
+    maxSockets = MAX_SOCKETS,
+  ) {
     this.#base = new URL(server.endsWith('/') ? server : `${server}/`);
     this.#headers = headers;
-    const options = { keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo' } as const;
+    const options = { keepAlive: true, maxSockets, scheduling: 'lifo' } as const;
     this.#agent =
       this.#base.protocol === 'http:'
         ? new http.Agent(options)
@@ -58,11 +70,11 @@ export class KubernetesApi {
   }
 
   /**
-   * Finds the API server: `KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
+   * Finds the API server: by the flags, else `KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
    * @throws AutocertError `INVALID_CONFIG` when there is none, or it wants a kind of credentials that is not supported.
    */
-  static load(): KubernetesApi {
-    return new KubernetesApi(findApiServer(process.env));
+  static load(flags?: KubeconfigFlags): KubernetesApi {
+    return new KubernetesApi(findApiServer(process.env, flags));
   }
 
   /**
@@ -107,8 +119,9 @@ export class KubernetesApi {
   }
 
   /** Server-side apply: creates the object or takes over exactly the fields that `body` has. */
-  apply<T>(path: string, body: unknown, fieldManager: string): Promise<T> {
-    const query = { fieldManager, force: 'true' };
+  apply<T>(path: string, body: unknown, fieldManager: string, options: ApplyOptions = {}): Promise<T> {
+    const { force = true, dryRun = false } = options;
+    const query = { fieldManager, force: String(force), ...(dryRun && { dryRun: 'All' }) };
     return this.request<T>('PATCH', path, { body, query, contentType: 'application/apply-patch+yaml' });
   }
 

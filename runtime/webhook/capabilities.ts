@@ -5,6 +5,7 @@
 
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import { hasPodCertificates } from '../kubernetes/cluster-state.ts';
+import { isAtLeast, type Version } from '../kubernetes/version.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { shown } from '../lib/validator.ts';
 
@@ -15,8 +16,6 @@ export interface Capabilities {
   /** Init containers with `restartPolicy: Always`: Kubernetes 1.29 and later. */
   readonly nativeSidecars: boolean;
 }
-
-type Version = readonly [major: number, minor: number];
 
 /** First version with native sidecars on without a feature gate. */
 const SIDECARS_SINCE: Version = [1, 29];
@@ -49,10 +48,4 @@ export function capabilitiesOf(version: string): Capabilities {
     podCertificates: isAtLeast(POD_CERTIFICATES_SINCE, major, minor),
     nativeSidecars: isAtLeast(SIDECARS_SINCE, major, minor),
   };
-}
-
-/** Some distributions write the minor version as `29+`. */
-function isAtLeast([wantedMajor, wantedMinor]: Version, major = '', minor = ''): boolean {
-  const given = Number.parseInt(major, 10);
-  return given > wantedMajor || (given === wantedMajor && Number.parseInt(minor, 10) >= wantedMinor);
 }

@@ -12,6 +12,7 @@ import { manifestsOf } from './installed.ts';
 import { PLATFORM_NAMESPACE } from './platform.ts';
 import { DOCTOR_NAMESPACES } from './sick/breakages.ts';
 import { removeViewer } from './sick/viewer.ts';
+import { INSTALL_LEFTOVERS } from './steps/install-command.ts';
 import { FIXED_NAMESPACE } from './steps/least-privilege.ts';
 import { LONG_NAMESPACE } from './steps/long.ts';
 import { NATIVE_NAMESPACE } from './steps/native.ts';
@@ -28,6 +29,7 @@ export async function cleanUp({ kubectl, scratch }: Pick<Context, 'kubectl' | 's
   const apps = `app in (${TUTORIAL_APPS.join(',')})`;
   await kubectl.try(['label', 'namespace', 'default', 'autocert.step.sm-']);
   await kubectl.try(['-n', 'default', 'delete', 'deployments,services', '-l', apps, ...gone]);
+  await kubectl.try(['-n', 'default', 'delete', ...INSTALL_LEFTOVERS, ...gone]);
   const namespaces = [
     ...Object.values(CaseNamespace),
     ...Object.values(RIGHTS_NAMESPACES),

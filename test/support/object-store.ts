@@ -12,10 +12,12 @@ interface Named {
 
 /** One write that was asked for. */
 export interface Write {
-  readonly method: 'create' | 'apply' | 'update' | 'delete';
+  readonly method: 'create' | 'apply' | 'update' | 'patch' | 'delete';
   readonly path: string;
   readonly body?: unknown;
   readonly fieldManager?: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
 }
 
 /** Holds objects, notes calls, and fails when told to. */
@@ -45,7 +47,7 @@ export class ObjectStore {
     this.#note('GET', path);
     const found = this.objects.get(path);
     if (found === undefined) throw apiError(404, 'NotFound', `${path} not found`);
-    const { metadata = {}, ...rest } = structuredClone(found) as { metadata?: object };
+    const { metadata = {}, ...rest } = JSON.parse(JSON.stringify(found)) as { metadata?: object }; // as over the wire
     const creationTimestamp = this.#createdAt.get(path);
     const kept = { resourceVersion: this.#version(path), ...(creationTimestamp && { creationTimestamp }) };
     return { ...rest, metadata: { ...metadata, ...kept } } as T;
@@ -82,7 +84,7 @@ export class ObjectStore {
     } as T;
   }
 
-  /** `DELETE`, `GET` of {@link lists}, and `POST` that is only tried (`dryRun`). */
+  /** `DELETE`, `GET` of {@link lists}, `PATCH` as a merge patch (RFC 7396), and `POST` that is only tried (`dryRun`). */
   async request<T>(
     method: string,
     path: string,
@@ -96,6 +98,7 @@ export class ObjectStore {
       if (this.objects.has(tried)) throw apiError(409, 'AlreadyExists', `${tried} exists`);
       return options.body as T;
     }
+    if (method === 'PATCH') return this.#patch(path, options.body) as T;
     this.beforeWrite({ method: 'delete', path });
     if (!this.objects.has(path)) throw apiError(404, 'NotFound', `${path} not found`);
     const { preconditions } = (options.body ?? {}) as { preconditions?: { resourceVersion?: string } };
@@ -107,11 +110,17 @@ export class ObjectStore {
     return {} as T;
   }
 
-  async apply<T>(path: string, body: unknown, fieldManager: string): Promise<T> {
+  /** Of a dry run {@link beforeWrite} learns, and nothing else: its `Write` says so. */
+  async apply<T>(
+    path: string,
+    body: unknown,
+    fieldManager: string,
+    { dryRun = false, force = true }: { dryRun?: boolean; force?: boolean } = {},
+  ): Promise<T> {
     this.#note('PATCH', path);
-    const write: Write = { method: 'apply', path, body, fieldManager };
+    const write: Write = { method: 'apply', path, body, fieldManager, ...(dryRun && { dryRun }), force };
     this.beforeWrite(write);
-    this.#done(write);
+    if (!dryRun) this.#done(write);
     return body as T;
   }
 
@@ -122,6 +131,14 @@ export class ObjectStore {
       metadata: end < all.length ? { continue: String(end) } : {},
       items: structuredClone(all.slice(Number(from), end)),
     };
+  }
+
+  #patch(path: string, body: unknown): unknown {
+    this.beforeWrite({ method: 'patch', path, body });
+    if (!this.objects.has(path)) throw apiError(404, 'NotFound', `${path} not found`);
+    const patched = merged(this.objects.get(path), body);
+    this.#done({ method: 'patch', path, body: patched });
+    return patched;
   }
 
   #version(path: string): string {
@@ -143,4 +160,16 @@ export class ObjectStore {
     const failure = this.failures.get(path);
     if (failure) throw failure;
   }
+}
+
+/** RFC 7396. */
+function merged(target: unknown, patch: unknown): unknown {
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject(patch)) return patch;
+  const result: Record<string, unknown> = isObject(target) ? { ...(target as object) } : {};
+  for (const [key, value] of Object.entries(patch as object)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key], value);
+  }
+  return result;
 }

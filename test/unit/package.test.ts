@@ -145,4 +145,24 @@ describe('the packed tarball', () => {
     const { stdout } = await run(program, ['inspect', 'pki/certs/root_ca.crt'], { cwd: app, env });
     expect(stdout).toContain('Root CA');
   });
+
+  test('has a program that finds the manifests which come with it', async () => {
+    const program = join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs');
+    const kubeconfig = join(app, 'kubeconfig');
+    await writeFile(
+      kubeconfig,
+      JSON.stringify({
+        clusters: [{ name: 'a', cluster: { server: 'http://127.0.0.1:1' } }],
+        users: [{ name: 'a', user: {} }],
+        contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+        'current-context': 'a',
+      }),
+    );
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const ended = await run(program, ['install', '--kubeconfig', kubeconfig], { env }).catch((error) => error);
+    expect([ended.code, ended.stdout]).toEqual([
+      3,
+      expect.stringMatching(/\d+ objects of 2 files in .*node_modules\/cdk8s-autocert\/dist\n/),
+    ]);
+  });
 });

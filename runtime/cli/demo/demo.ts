@@ -6,9 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AutocertError } from '../../lib/errors.ts';
+import { endWanted } from '../end-wanted.ts';
+import { jsonReporter, textReporter } from '../reporter.ts';
 import { colourWanted } from '../terminal.ts';
 import { ChildProcesses } from './child-processes.ts';
-import { jsonReporter, textReporter } from './reporter.ts';
 import { runScenario } from './scenario.ts';
 
 /** Flags of `autocert start`. */
@@ -56,15 +57,4 @@ export async function runDemo({ file, once, json }: DemoOptions): Promise<void> 
     await children.stop();
     leaveNothing();
   }
-}
-
-/** Aborts when a person or the system wants an end, and when nobody is left to read the output. */
-function endWanted(): AbortSignal {
-  const controller = new AbortController();
-  const end = () => controller.abort();
-  // Each time, not once: a second Ctrl-C must not leave processes and keys behind. SIGHUP: the terminal was closed.
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, end);
-  process.stdout.on('error', end);
-  process.stderr.on('error', end);
-  return controller.signal;
 }

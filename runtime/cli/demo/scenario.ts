@@ -9,12 +9,12 @@ import { AutocertError } from '../../lib/errors.ts';
 import { sleep } from '../../lib/loops.ts';
 import { describeCertificate } from '../../x509/certificate-description.ts';
 import { certificateText } from '../../x509/certificate-text.ts';
+import type { Reporter } from '../reporter.ts';
 import { admit } from './admission.ts';
 import { LIFETIMES, makePki, type Surroundings, startApiServer, startCa, startWebhook } from './components.ts';
 import { type KubeletOptions, type RunningPod, runPod, watchRenewals } from './kubelet.ts';
 import { type Pod, readPod } from './pod-file.ts';
 import { type ProjectFiles, projectFiles } from './project-files.ts';
-import type { Reporter } from './reporter.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 
 /** Lifetime of the certificates whose renewals are shown. */

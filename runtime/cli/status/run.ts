@@ -16,6 +16,8 @@ export interface StatusOptions {
   readonly namespace?: string | undefined;
   readonly allNamespaces: boolean;
   readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  /** Again and again: see `watch.ts`. */
+  readonly watch?: boolean;
   /** Namespace of Autocert itself. */
   readonly autocertNamespace: string;
 }
@@ -33,9 +35,12 @@ export interface StatusEffects {
  * `FORBIDDEN` for the cluster
  */
 export async function status(options: StatusOptions, { connect, now, paint }: StatusEffects): Promise<string> {
-  const { namespace, allNamespaces, output, autocertNamespace } = options;
+  const { namespace, allNamespaces, output, autocertNamespace, watch } = options;
   if (allNamespaces && namespace !== undefined) {
     throw new AutocertError('INVALID_INPUT', 'give either --namespace or --all-namespaces');
+  }
+  if (watch && (output === 'json' || output === 'yaml')) {
+    throw new AutocertError('INVALID_INPUT', `--watch is for people: with -o table or wide, not ${output}`);
   }
   checkNamespaceName(autocertNamespace, '--autocert-namespace');
   const { api, namespace: usual = 'default' } = connect();

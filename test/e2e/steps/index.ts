@@ -10,6 +10,7 @@ import { doctorSteps } from './doctor.ts';
 import { faultSteps } from './faults.ts';
 import { federationSteps } from './federation.ts';
 import { installSteps, recoverySteps } from './install.ts';
+import { installCommandSteps } from './install-command.ts';
 import { privilegeSteps } from './least-privilege.ts';
 import { lifecycleSteps } from './lifecycle.ts';
 import { longSteps } from './long.ts';
@@ -41,6 +42,7 @@ export function allSteps(context: Context): Step[] {
     ...rights.begin,
     ...tutorialSteps(context),
     ...commandSteps(context),
+    ...installCommandSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...outageSteps(context),

@@ -5,14 +5,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Annotation, PkiObject } from '../../../runtime/contract.ts';
+import { Annotation, PkiObject, STATUS_INJECTED } from '../../../runtime/contract.ts';
 import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
 import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
-import { testPod } from '../../../scripts/cluster/workloads.ts';
+import { podTemplate, testPod } from '../../../scripts/cluster/workloads.ts';
+import { autocert } from '../autocert.ts';
 import { CaseNamespace } from '../cases.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
-import { caBundleNow, manifestsOf } from '../installed.ts';
+import { caBundle, caBundleNow, manifestsOf } from '../installed.ts';
 import { programsFor, Typist } from '../typist.ts';
+import { installFromInside, QUALIFIED_IMAGE } from './install-command.ts';
 import { TUTORIAL } from './tutorial.ts';
 
 const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');
@@ -22,6 +24,13 @@ const ARGO = ['--server-side', '--field-manager=argocd-controller'];
 export function lifecycleSteps(context: Context): Step[] {
   const { kubectl } = context;
   const tutorial = new Typist(context, TUTORIAL);
+  const annotations = { [Annotation.name]: `again.${CaseNamespace.plain}.svc.cluster.local` };
+  const again = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'again', namespace: CaseNamespace.plain },
+    spec: { selector: { matchLabels: { app: 'again' } }, template: podTemplate('again', { annotations }) },
+  };
   return [
     {
       id: '10.1',
@@ -91,6 +100,34 @@ export function lifecycleSteps(context: Context): Step[] {
         await kubectl.apply([testPod(CaseNamespace.plain, 'after', { annotations })]);
         const pod = await kubectl.ready(CaseNamespace.plain, 'app=after');
         assert.equal(pod.metadata.annotations?.[Annotation.status], undefined);
+      },
+    },
+    {
+      id: '11.3',
+      name: 'kubectl run autocert-init installs its own image where nothing is, and autocert uninstall --yes --delete-pki --clean-annotations leaves nothing behind',
+      run: async () => {
+        const said = await installFromInside(context);
+        assert.match(said, /created {2}statefulset\/ca in namespace step/);
+        assert.match(said, /fingerprint \(SHA-256\) {2}[0-9a-f]{64}/);
+        const image = 'jsonpath={.spec.template.spec.containers[*].image}';
+        const running = await kubectl.run(['-n', SYSTEM, 'get', 'deployment', 'autocert', '-o', image]);
+        assert.equal(running, QUALIFIED_IMAGE);
+        await caBundle(kubectl);
+        await kubectl.run(['label', 'namespace', CaseNamespace.plain, 'autocert.step.sm=enabled']);
+        await kubectl.apply([again]);
+        const pod = await kubectl.ready(CaseNamespace.plain, 'app=again');
+        assert.equal(pod.metadata.annotations?.[Annotation.status], STATUS_INJECTED);
+        const removed = await autocert(context, ['uninstall', '--yes', '--delete-pki', '--clean-annotations']);
+        assert(removed.includes(`annotations off  deployment/again in namespace ${CaseNamespace.plain}`), removed);
+        assert.match(removed, /namespace\/step and its keys are gone/);
+        assert.deepEqual(await remains(context), []);
+        await kubectl.rolledOut(CaseNamespace.plain, 'deployment/again');
+        const [plain] = await kubectl.pods(CaseNamespace.plain, 'app=again');
+        assert.doesNotMatch(JSON.stringify(plain?.metadata.annotations ?? {}), /autocert\.step\.sm/);
+        assert.match(
+          await autocert(context, ['uninstall', '--yes', '--delete-pki']),
+          /^Nothing of it is left to remove\./,
+        );
       },
     },
   ];

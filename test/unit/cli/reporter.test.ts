@@ -1,5 +1,5 @@
 import type { Pod } from '../../../runtime/cli/demo/pod-file.ts';
-import { jsonReporter, type Reporter, textReporter } from '../../../runtime/cli/demo/reporter.ts';
+import { jsonReporter, type Reporter, textReporter } from '../../../runtime/cli/reporter.ts';
 
 const ESCAPE = '\u001b';
 

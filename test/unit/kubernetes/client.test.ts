@@ -75,6 +75,13 @@ describe('requests', () => {
     });
   });
 
+  test('apply can leave conflicting fields to whom they belong, and only be tried', async () => {
+    handle = (request, _body, response) => response.end(JSON.stringify({ url: request.url }));
+    expect(await api().apply('/api/v1/x/y', {}, 'me', { force: false, dryRun: true })).toEqual({
+      url: '/api/v1/x/y?fieldManager=me&force=false&dryRun=All',
+    });
+  });
+
   test('create posts and update puts', async () => {
     handle = (request, body, response) => response.end(JSON.stringify({ method: request.method, body }));
     expect(await api().create('/api/v1/x', { a: 1 })).toEqual({ method: 'POST', body: '{"a":1}' });

@@ -1,11 +1,12 @@
 /**
- * What the demo shows: a line a step for people (colour only on a terminal), or a JSON object a line for programs
- * (`--json`).
+ * What commands show of what takes its time, the demo among them: a line a step for people (colour only on a terminal), or
+ * a JSON object a line for programs (`--json`).
  * @module
  */
-import { diffLines, diffStyle } from '../pod-diff.ts';
-import { painter } from '../terminal.ts';
-import type { Pod } from './pod-file.ts';
+
+import type { Pod } from './demo/pod-file.ts';
+import { diffLines, diffStyle } from './pod-diff.ts';
+import { painter } from './terminal.ts';
 
 /** Facts of a finished step, for `--json`. */
 export type Facts = Readonly<Record<string, unknown>>;

@@ -1,0 +1,47 @@
+/**
+ * The image that this program itself runs from, where it runs in a pod: what it installs is of the same image then.
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import type { V1Pod } from '@kubernetes/client-node';
+import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { readPod } from '../../kubernetes/cluster-state.ts';
+import { AutocertError } from '../../lib/errors.ts';
+
+/** Where kubelet tells a pod its namespace. */
+const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/**
+ * Asks for the pod in which this runs. `undefined`: it runs in none, or may not look.
+ * @param readText reads a file; throws where there is none
+ */
+export async function ownImage(
+  api: Pick<KubernetesApi, 'get'>,
+  env: NodeJS.ProcessEnv,
+  readText = (file: string) => readFileSync(file, 'utf8'),
+): Promise<string | undefined> {
+  const { HOSTNAME: name, KUBERNETES_SERVICE_HOST: host } = env;
+  if (!name || !host) return undefined;
+  let namespace: string;
+  try {
+    namespace = readText(NAMESPACE_FILE).trim();
+  } catch {
+    return undefined; // the pod has no account
+  }
+  return imageOf(await lookedUp(readPod(api, namespace, name)));
+}
+
+/** Of a pod with several containers nobody knows which one this is. */
+function imageOf(pod: V1Pod | undefined): string | undefined {
+  const { containers = [] } = pod?.spec ?? {};
+  return containers.length === 1 ? containers[0]?.image : undefined;
+}
+
+async function lookedUp(pod: Promise<V1Pod | undefined>): Promise<V1Pod | undefined> {
+  try {
+    return await pod;
+  } catch (error) {
+    if (error instanceof AutocertError && error.status === 403) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Steps 27.x: `autocert install`, the same as one line with `kubectl run`, and what `autocert uninstall` shows.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { stripVTControlCharacters } from 'node:util';
+import { PkiFile, PkiObject } from '../../../runtime/contract.ts';
+import { type Result, tryRun } from '../../../scripts/cluster/shell.ts';
+import { defaultTag } from '../../../scripts/image.ts';
+import { autocert } from '../autocert.ts';
+import { type Context, type Step, SYSTEM } from '../context.ts';
+import { manifestsOf } from '../installed.ts';
+
+const POD = 'autocert-init';
+const BINDING = 'autocert-init-binding';
+const ACCOUNT = 'system:serviceaccount:default:default';
+const NEXT_STEP = 'kubectl label namespace default autocert.step.sm=enabled';
+
+/** All of them. */
+export function installCommandSteps(context: Context): Step[] {
+  const { kubectl } = context;
+  return [
+    {
+      id: '27.1',
+      name: 'autocert install over what is installed writes nothing, and says the fingerprint and the next step',
+      run: async () => {
+        const before = await versionsOf(context);
+        const said = await autocert(context, ['install', '--dir', manifestsOf(context)]);
+        assert.match(said, /dry run +\d+ as it should be {2}/);
+        assert.match(said, /there was nothing to do/);
+        assert(said.includes(await fingerprint(context)) && said.includes(NEXT_STEP), said);
+        assert.deepEqual(await versionsOf(context), before);
+      },
+    },
+    {
+      id: '27.2',
+      name: 'kubectl run autocert-init -it --rm, without rights, applies nothing and names the binding that is missing',
+      run: async () => {
+        const before = await versionsOf(context);
+        const { code, stdout } = await runInit(context);
+        assert.notEqual(code, 0, stdout);
+        assert(stdout.includes(`${ACCOUNT} may not install Autocert`), stdout);
+        assert.match(bindingCommand(stdout), /--clusterrole cluster-admin --serviceaccount=default:default$/);
+        assert.deepEqual(await versionsOf(context), before);
+      },
+    },
+    {
+      id: '27.3',
+      name: 'kubectl run autocert-init -it --rm, with that binding, checks, finds all ready, and prints no password',
+      run: async () => {
+        const [, ...command] = bindingCommand((await runInit(context)).stdout).split(' ');
+        await kubectl.run(command);
+        try {
+          // With --long the signer is told otherwise than by default, which is a conflict.
+          const { code, stdout } = await runInit(
+            context,
+            context.long ? ['install', '--force-conflicts', '--dry-run'] : [],
+          );
+          assert.equal(code, 0, stdout);
+          if (context.long) return;
+          assert(stdout.includes(await fingerprint(context)) && stdout.includes(NEXT_STEP), stdout);
+          assert(stdout.includes(`kubectl delete clusterrolebinding ${BINDING}`), stdout);
+          const path = `jsonpath={.data.${PkiFile.password}}`;
+          for (const secret of [PkiObject.caPassword, PkiObject.autocertPassword]) {
+            const data = await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret, '-o', path]);
+            assert(!stdout.includes(Buffer.from(data, 'base64').toString()), `the password of ${secret} is printed`);
+          }
+        } finally {
+          await kubectl.try(['delete', 'clusterrolebinding', BINDING]);
+        }
+      },
+    },
+    {
+      id: '27.4',
+      name: 'autocert uninstall without --yes shows what would go, what stays and who is injected, and changes nothing',
+      run: async () => {
+        const before = await versionsOf(context);
+        const said = await autocert(context, ['uninstall']);
+        for (const line of [
+          'delete  mutatingwebhookconfiguration/autocert',
+          'label   namespace/default autocert.step.sm-',
+          'delete  deployment/autocert-signer',
+          'Kept: namespace/step',
+        ]) {
+          assert(said.includes(line), `${line} is not in\n${said}`);
+        }
+        const all = await autocert(context, ['uninstall', '--delete-pki', '--clean-annotations']);
+        assert.match(
+          all,
+          /patch {3}deployment\/sleep in namespace default[\s\S]*root key goes for good[\s\S]*default\/sleep-/,
+        );
+        assert.deepEqual(await versionsOf(context), before);
+        assert.match(await kubectl.run(['get', 'namespace', 'default', '-L', 'autocert.step.sm']), / enabled$/m);
+      },
+    },
+  ];
+}
+
+/** The image by a name that is not that of the manifests, whatever registry it would come from. */
+export const QUALIFIED_IMAGE = `docker.io/library/${defaultTag()}`;
+
+/** The line of the tutorial, on a terminal. */
+async function runInit(
+  { kubectl }: Context,
+  args: readonly string[] = [],
+  image: string = defaultTag(),
+): Promise<Result> {
+  await kubectl.run(['-n', 'default', 'delete', 'pod', POD, '--ignore-not-found']);
+  const more = args.length > 0 ? ['--', ...args] : [];
+  const init = ['run', POD, '-it', '--rm', '--image', image, '--restart', 'Never', ...more];
+  const command = [...kubectl.argv, '-n', 'default', ...init].map((word) => `'${word}'`).join(' ');
+  const result = await tryRun(['script', '-qefc', command, '/dev/null'], { timeoutMs: 300_000 });
+  return { ...result, stdout: stripVTControlCharacters(result.stdout).replaceAll('\r', '') };
+}
+
+/** The same by {@link QUALIFIED_IMAGE} with the rights that it takes; what it said. */
+export async function installFromInside(context: Context): Promise<string> {
+  const { kubectl } = context;
+  const rights = ['--clusterrole', 'cluster-admin', '--serviceaccount=default:default'];
+  await kubectl.run(['create', 'clusterrolebinding', BINDING, ...rights]);
+  try {
+    const { code, stdout } = await runInit(context, [], QUALIFIED_IMAGE);
+    assert.equal(code, 0, stdout);
+    return stdout;
+  } finally {
+    await kubectl.try(['delete', 'clusterrolebinding', BINDING]);
+  }
+}
+
+function bindingCommand(text: string): string {
+  const [command = ''] = new RegExp(`kubectl create clusterrolebinding ${BINDING} .*`).exec(text) ?? [];
+  assert(command, `no command in\n${text}`);
+  return command;
+}
+
+/** Each object of the manifests with its generation: a write of the specification counts it up. */
+async function versionsOf({ kubectl, scratch }: Context): Promise<string> {
+  const columns = 'custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid,GENERATION:.metadata.generation';
+  return kubectl.run(['get', '-f', manifestsOf({ scratch }), '-o', columns]);
+}
+
+async function fingerprint({ kubectl }: Context): Promise<string> {
+  const path = `jsonpath={.data.${PkiFile.root.replaceAll('.', '\\.')}}`;
+  const pem = await kubectl.run(['-n', SYSTEM, 'get', 'configmap', PkiObject.certificates, '-o', path]);
+  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
+/** What a run that was interrupted would leave. */
+export const INSTALL_LEFTOVERS = [`pod/${POD}`, `clusterrolebinding/${BINDING}`];
