@@ -6,7 +6,13 @@
  * @module
  */
 import { App, Chart } from 'cdk8s';
-import { AutocertNamespace, type AutocertNamespaceProps, AutocertWebhook, StepCa } from './constructs/index.ts';
+import {
+  AutocertNamespace,
+  type AutocertNamespaceProps,
+  AutocertWebhook,
+  StepCa,
+  writeKustomization,
+} from './constructs/index.ts';
 
 /**
  * Namespaces with rules of their own, such as `{ name: 'shop', allowedNames: ['*.shop.example.com'] }`. Any other is
@@ -20,3 +26,4 @@ const autocert = new Chart(app, 'autocert');
 const webhook = new AutocertWebhook(autocert, 'autocert', { ca });
 for (const namespace of NAMESPACES) new AutocertNamespace(autocert, namespace.name, { webhook, ...namespace });
 app.synth();
+writeKustomization(app);

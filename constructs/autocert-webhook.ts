@@ -38,8 +38,13 @@ export interface AutocertWebhookProps extends PodProps {
   readonly ca: IStepCa;
   /** What injects: a webhook, or a policy that the API server evaluates itself. @default Injector.webhook() */
   readonly injector?: Injector;
-  /** Image with our programs; pods get their agent from it too. @default - `autocert:` and the version of this package */
+  /** Image with our programs. @default - `autocert:` and the version of this package */
   readonly image?: string;
+  /**
+   * Image of the agents. @default - that which the webhook itself runs, so that one change of `images` by kustomize, or of the
+   * Deployment's image by whatever else, changes both
+   */
+  readonly agentImage?: string;
   /** `Always`, `IfNotPresent` or `Never`, for the webhook, the signer and the agents. @default 'IfNotPresent' */
   readonly imagePullPolicy?: ImagePullPolicy;
   /**
@@ -122,7 +127,8 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     const userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
     const known = { ...podProps(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
     this.ca.limitNames({ ...known, servingNames: webhook ? servingNames(this.ca) : [] });
-    if (webhook) addWebhookServer(this, { ...known, settings: webhook, hasSigner: this.hasSigner });
+    const agentImage = props.agentImage && checkedImage('agentImage', props.agentImage).image;
+    if (webhook) addWebhookServer(this, { ...known, agentImage, settings: webhook, hasSigner: this.hasSigner });
     else new InjectionPolicy(this, 'Resource', known);
     if (webhook?.workloadPolicy ?? true) {
       const by = { policyInjector: webhook === undefined, nativeDelivery: this.hasSigner };

@@ -14,6 +14,7 @@ export type { IStepCa } from './i-step-ca.ts';
 export type { StepCaFromUrlProps } from './imported-step-ca.ts';
 export { InjectionPolicy, type InjectionPolicyProps } from './injection-policy.ts';
 export { type ApiServerClientCa, Injector, type WebhookInjectorOptions } from './injector.ts';
+export { writeKustomization } from './kustomization.ts';
 export type { LifetimeProps } from './lifetimes.ts';
 export { AutocertMonitoring, type AutocertMonitoringProps } from './monitoring.ts';
 export type { NetworkDestination } from './network-peers.ts';

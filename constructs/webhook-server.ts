@@ -32,8 +32,9 @@ const CERTIFICATES = { name: 'certificates', number: CERTIFICATE_PORT };
 export interface WebhookServerInput extends PodProps {
   /** CA that signs; the webhook runs in its namespace. */
   readonly ca: IStepCa;
-  /** Image of webhook and agents. */
   readonly image: ContainerImage;
+  /** Of agents; absent: `image`. */
+  readonly agentImage: string | undefined;
   /** Whether the platform says who webhook and agents run as. */
   readonly userFromPlatform: boolean;
   /** Asked for at synth. */
@@ -92,13 +93,19 @@ export function servingNames({ namespace, clusterDomain }: IStepCa): readonly [s
   return [`${host}.svc`, `${host}.svc.${clusterDomain}`, host];
 }
 
-function webhookConfig({ ca, image, userFromPlatform, settings, hasSigner }: WebhookServerInput) {
+function webhookConfig({ ca, image, agentImage, userFromPlatform, settings, hasSigner }: WebhookServerInput) {
   const names = servingNames(ca);
   return {
     ...caConfig(ca),
     autocertUrl: `https://${names[0]}:${CERTIFICATE_PORT}`,
     servingNames: names,
-    agent: { ...image, resources: settings.agentResources, ...(userFromPlatform && { userFromPlatform }) },
+    // Without an image of their own, agents are of the webhook's, whatever it is changed to afterwards.
+    agent: {
+      ...defined({ image: agentImage }),
+      imagePullPolicy: image.imagePullPolicy,
+      resources: settings.agentResources,
+      ...(userFromPlatform && { userFromPlatform }),
+    },
     // A webhook of an earlier version does not know the second.
     ...(hasSigner ? { delivery: settings.delivery } : { delivery: 'sidecar' as const, signer: false as const }),
     sidecar: settings.sidecar,

@@ -287,7 +287,8 @@ export const IMAGE_PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;
 
 /** Image and limits of an injected container. */
 export interface AgentContainer {
-  readonly image: string;
+  /** Absent: that of the webhook itself. */
+  readonly image?: string;
   readonly imagePullPolicy: string;
   /** `resources` of the container as the Kubernetes API has it. */
   readonly resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;

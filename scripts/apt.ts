@@ -21,15 +21,21 @@ const NOT_THERE = /was not found|Unable to locate package|no installation candid
 /** The archives that this machine's apt knows. */
 export class Apt implements PackageSource {
   readonly #cache: string;
+  readonly #architecture: string | undefined;
   #fresh: Promise<readonly string[]> | undefined;
 
-  /** @param cache folder for lists of packages, when those of the machine are missing or old */
-  constructor(cache: string) {
+  /**
+   * @param cache folder for lists of packages, when those of the machine are missing, old, or of another architecture
+   * @param architecture by Debian's name. Absent: that of this machine
+   */
+  constructor(cache: string, architecture?: string) {
     this.#cache = cache;
+    this.#architecture = architecture;
   }
 
   async exact(name: string, version: string): Promise<Buffer | undefined> {
     const wanted = `${name}=${version}`;
+    if (this.#architecture !== undefined) return this.#download(wanted, await this.#freshLists());
     // The machine's own lists first: they are there, and an update takes longer than all of the packages.
     return (
       (await this.#download(wanted, []).catch(() => undefined)) ?? this.#download(wanted, await this.#freshLists())
@@ -45,7 +51,9 @@ export class Apt implements PackageSource {
     this.#fresh ??= (async () => {
       const [lists, archives] = [join(this.#cache, 'lists'), join(this.#cache, 'archives')];
       for (const folder of [lists, archives]) mkdirSync(join(folder, 'partial'), { recursive: true });
-      const options = ['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${this.#cache}`];
+      const names = this.#architecture === undefined ? [] : ['APT::Architecture', 'APT::Architectures'];
+      const foreign = names.flatMap((name) => ['-o', `${name}=${this.#architecture}`]);
+      const options = ['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${this.#cache}`, ...foreign];
       await aptGet([...options, 'update'], this.#cache);
       return options;
     })();

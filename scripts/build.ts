@@ -16,11 +16,18 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build, type Metafile } from 'esbuild';
 import { bundledPackages, licensesText } from './bundled-packages.ts';
+import { ROOT, readJson } from './project-files.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+/** Oldest Node that the package runs on, as `engines` in package.json says; the image has its own. */
+const OLDEST_NODE = Number.parseInt(readJson<{ engines: { node: string } }>('package.json').engines.node.slice(2), 10);
+const TARGET = { programs: 'node24', package: `node${OLDEST_NODE}` } as const;
 
-/** The newest Node of the image, and the oldest that an app which imports the constructs may run on. */
-const TARGET = { programs: 'node24', package: 'node20.19' } as const;
+/** npm only warns when it installs for an older Node: so the program says it, in place of whatever breaks first. */
+const PROGRAM_BANNER = `#!/usr/bin/env node
+if (Number.parseInt(process.versions.node) < ${OLDEST_NODE}) {
+  console.error('autocert: Node.js ' + process.versions.node + ' is too old: ${OLDEST_NODE} or later is needed');
+  process.exit(1);
+}`;
 
 interface Bundle {
   readonly entry: string;
@@ -59,7 +66,7 @@ async function bundle(
     preserveSymlinks: true, // a node_modules that is a link elsewhere must not show in the bundle
     metafile: true,
     logLevel: 'warning',
-    ...(executable && { banner: { js: '#!/usr/bin/env node' } }),
+    ...(executable && { banner: { js: PROGRAM_BANNER } }),
   });
   if (executable) await chmod(outfile, 0o755);
   return metafile;

@@ -6,7 +6,6 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type DebianPackage, packagedFile } from './debian-packages.ts';
 import type { ImageIngredients } from './image-packages.ts';
-import { platform } from './platform.ts';
 import { baseFiles, copyOf, file, type ImageUser, link, textFile } from './root-files.ts';
 import { withLibraries } from './shared-libraries.ts';
 import type { TarEntry } from './tar.ts';
@@ -34,9 +33,9 @@ const INTERPRETER = '#!/usr/local/bin/node --use-openssl-ca';
 const COMMON_LICENSES = 'usr/share/common-licenses/';
 
 /** Node with what it loads: the lower layer, also of the hello-mtls images of the end-to-end tests. */
-export function nodeFiles({ node, packages }: ImageIngredients): TarEntry[] {
+export function nodeFiles({ node, packages, platform }: ImageIngredients): TarEntry[] {
   const others = packages.filter(({ name }) => name !== SHELL_PACKAGE);
-  const { machine, triplet } = platform();
+  const { machine, triplet } = platform;
   const find = (name: string): TarEntry | undefined => {
     // A loader has a path, a library a name. Since Debian 13 packages have both below /usr.
     const places = name.includes('/')

@@ -8,7 +8,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Apt } from './apt.ts';
 import { type DebianPackage, type PackageChoice, type PackagePin, takePackages } from './debian-packages.ts';
-import { platform } from './platform.ts';
+import { foreignNode } from './foreign-node.ts';
+import { type Platform, platform } from './platform.ts';
 import { ROOT, readJson, sha256 } from './project-files.ts';
 
 const PINS = 'scripts/image-packages.json';
@@ -31,6 +32,7 @@ export interface NodeProgram {
 
 /** What the image is made of, besides what is built here. */
 export interface ImageIngredients {
+  readonly platform: Platform;
   readonly node: NodeProgram;
   readonly packages: readonly DebianPackage[];
 }
@@ -44,18 +46,22 @@ export interface ImagePins {
 /**
  * Gets them; downloads what is not in the cache.
  * @param choice `newest` pins them as well
+ * @param target which machines the image is for
  */
 export async function imageIngredients(
   choice: PackageChoice = 'pinned',
+  target: Platform = platform(),
   warn: (text: string) => void = console.warn,
 ): Promise<ImageIngredients> {
   const all = readJson<Readonly<Record<string, ImagePins>>>(PINS);
-  const { architecture } = platform();
+  const { architecture } = target;
+  const own = architecture === platform().architecture;
   const pins = all[architecture];
-  const node = readNode();
+  const node = own ? readNode() : await foreignNode(target, nodeVersion(), IMAGE_CACHE);
   if (choice !== 'newest') checkNode(node, pins?.node);
-  const room = { source: new Apt(join(IMAGE_CACHE, 'apt')), cache: IMAGE_CACHE, warn };
-  const packages = await takePackages(PACKAGES, pins?.packages ?? [], choice, room);
+  const lists = own ? 'apt' : `apt-${architecture}`;
+  const source = new Apt(join(IMAGE_CACHE, lists), own ? undefined : architecture);
+  const packages = await takePackages(PACKAGES, pins?.packages ?? [], choice, { source, cache: IMAGE_CACHE, warn });
   if (choice === 'newest') {
     const made: ImagePins = {
       node: { version: node.version, sha256: node.sha256 },
@@ -63,14 +69,18 @@ export async function imageIngredients(
     };
     writeFileSync(join(ROOT, PINS), `${JSON.stringify({ ...all, [architecture]: made }, undefined, 2)}\n`);
   }
-  return { node, packages };
+  return { platform: target, node, packages };
+}
+
+function nodeVersion(): string {
+  return readJson<{ version: string }>(`${NODE}/package.json`).version;
 }
 
 /** That of the npm package `node`, which `npm ci` brings; its program comes from another package by an install script. */
 function readNode(): NodeProgram {
   const content = readFileSync(join(ROOT, NODE, 'bin/node'));
   return {
-    version: readJson<{ version: string }>(`${NODE}/package.json`).version,
+    version: nodeVersion(),
     sha256: sha256(content),
     content,
     license: readFileSync(join(ROOT, NODE, 'node_modules', platform().nodePackage, 'LICENSE')),
@@ -90,6 +100,6 @@ export function checkNode(node: Pick<NodeProgram, 'version' | 'sha256'>, pin: Im
   }
   if (pin.sha256 === node.sha256) return;
   throw new Error(
-    `node_modules/node/bin/node has SHA-256 ${node.sha256}, but scripts/image-packages.json says ${pin.sha256} for Node ${pin.version}: it is not the same program, and is not used; \`npm ci\` installs it anew`,
+    `Node's program has SHA-256 ${node.sha256}, but scripts/image-packages.json says ${pin.sha256} for Node ${pin.version}: it is not the same program, and is not used; \`npm ci\` installs it anew, and for another architecture it is in ${IMAGE_CACHE}`,
   );
 }

@@ -4,6 +4,9 @@
  * digest, on any machine: all of it is built here or pinned (`scripts/image-packages.json`).
  *
  * - `--tag registry.example/autocert:1.0 --output /tmp/image.tar` names it otherwise.
+ * - `--oci FOLDER` writes an OCI image layout, for all platforms, and `--push REGISTRY/NAME[:TAG]` puts that into a registry
+ *   (`--plain-http`: one without TLS).
+ * - `--platform linux/arm64` makes it for this platform alone.
  * - `--root /tmp/root` writes its files into a folder instead: what the Dockerfile does.
  * - `--update-packages` pins the newest packages.
  * - `--allow-newer-packages` takes what there is in place of pinned packages that are no more, with a warning.
@@ -13,10 +16,18 @@ import { execFile } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { type Image, writeImages } from './docker-archive.ts';
+import { messageOf } from '../runtime/lib/errors.ts';
+import { writeImages } from './docker-archive.ts';
 import { nodeFiles, ownFiles, shellFiles, USER } from './image-files.ts';
 import { type ImageIngredients, imageIngredients } from './image-packages.ts';
+import { type Image, imageBlobs } from './oci-image.ts';
+import { checkLayoutFolder, writeLayout } from './oci-layout.ts';
+import { ALL_PLATFORMS, type Platform, platform, platformNamed } from './platform.ts';
 import { ROOT, readJson } from './project-files.ts';
+import { registryAccess } from './registry/access.ts';
+import { Registry } from './registry/client.ts';
+import { pushImages } from './registry/push.ts';
+import { parseReference, referenceText } from './registry/reference.ts';
 import { writeFiles } from './root-files.ts';
 import { imageBom } from './sbom.ts';
 import type { TarEntry } from './tar.ts';
@@ -39,7 +50,8 @@ export function autocertImage(
   ingredients: ImageIngredients,
   node: readonly TarEntry[] = nodeFiles(ingredients),
 ): Image {
-  return { tags, layers: [node, shellFiles(ingredients), ownFiles()], config: IMAGE_CONFIG };
+  const { architecture } = ingredients.platform;
+  return { tags, layers: [node, shellFiles(ingredients), ownFiles()], config: IMAGE_CONFIG, architecture };
 }
 
 /** `autocert:<version of this package>`: the tag that the manifests name by default. */
@@ -52,40 +64,102 @@ export async function buildBundles(): Promise<void> {
   await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.ts')]);
 }
 
-async function main(): Promise<void> {
+/** The flags. */
+function flags() {
   const { values } = parseArgs({
     options: {
       tag: { type: 'string', multiple: true },
-      output: { type: 'string', default: join(ROOT, 'build/autocert-image.tar') },
+      output: { type: 'string' },
+      oci: { type: 'string' },
+      push: { type: 'string' },
+      'plain-http': { type: 'boolean', default: false },
+      platform: { type: 'string', multiple: true },
       root: { type: 'string' },
       'update-packages': { type: 'boolean', default: false },
       'allow-newer-packages': { type: 'boolean', default: false },
     },
   });
+  return values;
+}
+
+/** An archive, which a node or Docker loads, is for machines as this one; what goes to a registry is for all. */
+function platformsOf({ platform: named, oci, push, 'update-packages': update }: ReturnType<typeof flags>): Platform[] {
+  if (named !== undefined) {
+    const wanted = named.map(platformNamed);
+    return ALL_PLATFORMS.filter((each) => wanted.includes(each)); // in one order: that of the index is in its digest
+  }
+  return oci !== undefined || push !== undefined || update ? [...ALL_PLATFORMS] : [platform()];
+}
+
+async function main(): Promise<void> {
+  const values = flags();
+  const { oci, push } = values;
+  const target =
+    push === undefined ? undefined : parseReference(push, readJson<{ version: string }>('package.json').version);
+  const registry = target && new Registry(target, registryAccess(target, values['plain-http']));
+  if (oci !== undefined) checkLayoutFolder(oci);
+  const platforms = platformsOf(values);
+  const archive =
+    values.output ?? (oci === undefined && push === undefined ? join(ROOT, 'build/autocert-image.tar') : undefined);
+  if (platforms.length > 1 && (values.root ?? values.output) !== undefined) {
+    throw new Error('--output and --root are for one platform: name it by --platform');
+  }
   const choice = values['update-packages'] ? 'newest' : values['allow-newer-packages'] ? 'newer' : 'pinned';
-  const [ingredients] = await Promise.all([imageIngredients(choice), buildBundles()]);
-  const tags = values.tag ?? [defaultTag()];
-  const image = autocertImage(tags, ingredients);
-  if (values.root !== undefined) return writeFiles(values.root, image.layers.flat());
-  const [written] = writeImages(values.output, [image]);
-  if (written === undefined) throw new Error('no image was written');
-  const bom = values.output.replace(/(\.tar)?$/, '.cdx.json');
+  const built = buildBundles();
+  const all: ImageIngredients[] = [];
+  // One after the other: they pin in one file.
+  for (const each of platforms) all.push(await imageIngredients(choice, each));
+  await built;
+  const tags = values.tag ?? [target === undefined ? defaultTag() : referenceText(target)];
+  const images = all.map((ingredients) => autocertImage(tags, ingredients));
+  const [first] = images;
+  if (first === undefined) throw new Error('no image was made');
+  if (values.root !== undefined) return writeFiles(values.root, first.layers.flat());
+  if (archive !== undefined) writeArchive(archive, tags, images, all);
+  if (oci === undefined && target === undefined) return;
+  const made = imageBlobs(images);
+  for (const [index, { manifest }] of made.written.entries()) {
+    const ingredients = all[index] as ImageIngredients;
+    const bom = join(ROOT, `build/autocert-image.${ingredients.platform.architecture}.cdx.json`);
+    writeFileSync(bom, imageBom(tags, manifest.digest, ingredients));
+    console.log(`linux/${ingredients.platform.architecture}  ${manifest.digest}; bill of materials  ${bom}`);
+  }
+  if (oci !== undefined)
+    console.log(`${oci}: ${tags.join(', ')}\n  digest  ${writeLayout(oci, tags, made)} (of the index)`);
+  if (registry === undefined || target === undefined) return;
+  const digest = await pushImages(registry, target.tag, made);
+  console.log(`pushed  ${referenceText(target)}\n${useOf(referenceText(target), digest)}`);
+}
+
+function writeArchive(
+  file: string,
+  tags: readonly string[],
+  images: readonly Image[],
+  all: readonly ImageIngredients[],
+): void {
+  const [ingredients] = all;
+  const [written] = writeImages(file, images.slice(0, 1));
+  if (ingredients === undefined || written === undefined) throw new Error('no image was written');
+  const bom = file.replace(/(\.tar)?$/, '.cdx.json');
   writeFileSync(bom, imageBom(tags, written.digest, ingredients));
-  const [tag = ''] = tags;
-  console.log(`${values.output} (${Math.round(statSync(values.output).size / 1e6)} MB): ${tags.join(', ')}
+  console.log(`${file} (${Math.round(statSync(file).size / 1e6)} MB): ${tags.join(', ')}
   digest  ${written.digest} (of the manifest: containerd and registries)
   config  ${written.id} (the image's id in Docker)
   bill of materials  ${bom}
-To have exactly this image, in main.ts:
-  const image = '${tag}@${written.digest}';
-  new StepCa(…, { autocertImage: image }); new AutocertWebhook(…, { ca, image });`);
+${useOf(tags[0] ?? '', written.digest)}`);
+}
+
+function useOf(tag: string, digest: string): string {
+  return `To have exactly this image, in main.ts:
+  const image = '${tag}@${digest}';
+  new StepCa(…, { autocertImage: image }); new AutocertWebhook(…, { ca, image });`;
 }
 
 if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }

@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { type BundledPackage, builtPackages } from './bundled-packages.ts';
 import { controlField, type DebianPackage, packagedFile } from './debian-packages.ts';
 import type { ImageIngredients } from './image-packages.ts';
-import { platform } from './platform.ts';
 import { ROOT, readJson } from './project-files.ts';
 
 /** Licences of Debian's packages, as their copyright files say it in words; of the parts that are in the image. */
@@ -38,7 +37,8 @@ interface Component {
  * @param tags names of the image
  * @param digest of its manifest
  */
-export function imageBom(tags: readonly string[], digest: string, { node, packages }: ImageIngredients): string {
+export function imageBom(tags: readonly string[], digest: string, ingredients: ImageIngredients): string {
+  const { packages, platform } = ingredients;
   const { version, license } = readJson<{ version: string; license: string }>('package.json');
   const bundled = builtPackages().map(npmComponent);
   const own = component('application', 'cdk8s-autocert', version, `pkg:npm/cdk8s-autocert@${version}`, license);
@@ -47,14 +47,14 @@ export function imageBom(tags: readonly string[], digest: string, { node, packag
       'container',
       'autocert',
       digest,
-      `pkg:oci/autocert@${encodeURIComponent(digest)}?arch=${platform().architecture}`,
+      `pkg:oci/autocert@${encodeURIComponent(digest)}?arch=${platform.architecture}`,
       license,
     ),
     hashes: [{ alg: 'SHA-256', content: digest.replace('sha256:', '') }],
     properties: tags.map((value) => ({ name: 'autocert:tag', value })),
   };
   const distribution = `debian-${debianVersion(packages)}`;
-  const below = [own, nodeComponent(node), ...packages.map((each) => debianComponent(each, distribution))];
+  const below = [own, nodeComponent(ingredients), ...packages.map((each) => debianComponent(each, distribution))];
   return seal({
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
@@ -87,7 +87,8 @@ function npmComponent({ name, version, license, sha512 }: BundledPackage): Compo
   return { ...component('library', name, version, purl, license), hashes: [{ alg: 'SHA-512', content: sha512 }] };
 }
 
-function nodeComponent({ version, sha256 }: ImageIngredients['node']): Component {
+function nodeComponent({ node: { version, sha256 }, platform }: ImageIngredients): Component {
+  // This machine's Node, of the same version: one for another architecture would not run here, and has the same inside.
   const program = join(ROOT, 'node_modules/node/bin/node');
   const report = execFileSync(program, ['-p', 'JSON.stringify(process.versions)'], { encoding: 'utf8', env: {} });
   const parts = Object.entries(JSON.parse(report) as Record<string, string>);
@@ -96,7 +97,7 @@ function nodeComponent({ version, sha256 }: ImageIngredients['node']): Component
     ...component('application', 'node', version, `pkg:generic/node@${version}`, 'MIT'),
     cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*`,
     hashes: [{ alg: 'SHA-256', content: sha256 }],
-    properties: [{ name: 'autocert:npm-package', value: `${platform().nodePackage}@${version}` }],
+    properties: [{ name: 'autocert:npm-package', value: `${platform.nodePackage}@${version}` }],
     // No package URL of their own: a scanner would look for packages that nobody made.
     components: sorted(inside, ([name]) => name).map(([name, part]) => ({
       type: 'library',

@@ -63,7 +63,7 @@ export function admit(body: unknown, surroundings: AdmissionSurroundings): Admis
 
 function patchFor(pod: Pod, plan: Plan, { sidecar }: AdmissionSurroundings): JsonPatch {
   if (plan.delivery === 'native') return nativePatch(pod, plan.spec, plan.duration);
-  return known(sidecar(), 'the root certificate')(pod, plan.spec, plan.style);
+  return known(sidecar(), "the root certificate or the agents' image")(pod, plan.spec, plan.style);
 }
 
 function reviewProblem({ kind, namespace, object }: AdmissionRequest): string | undefined {

@@ -33,7 +33,7 @@ const WEBHOOK: Shape = {
   healthPort: port,
   apiServer: optional(object({ clientCaFile: text, commonNames: optional(list(text, { atLeast: 1 })) })),
   agent: object({
-    image: text,
+    image: optional(text),
     imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
     resources: object({ requests: mapOf(text), limits: mapOf(text) }),
     userFromPlatform: optional(flag),

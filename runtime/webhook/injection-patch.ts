@@ -30,7 +30,7 @@ export type AgentStyle = 'native' | 'classic';
 
 /** What every injected agent is told, whatever its pod. */
 export interface AgentSettings {
-  readonly agent: AgentContainer;
+  readonly agent: AgentContainer & { readonly image: string };
   readonly autocertUrl: string;
   /** Roots by which to trust the certificate endpoint, each PEM. */
   readonly anchors: readonly string[];

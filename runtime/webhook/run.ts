@@ -6,7 +6,8 @@ import { lookup } from 'node:dns/promises';
 import type { WebhookConfig } from '../contract.ts';
 import { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents, type PodReference } from '../kubernetes/events.ts';
-import { messageOf } from '../lib/errors.ts';
+import { podImage } from '../kubernetes/pod-image.ts';
+import { AutocertError, messageOf } from '../lib/errors.ts';
 import { eventLoopLateness } from '../lib/event-loop.ts';
 import { FOLLOW_FILES_MS, FollowedFile } from '../lib/followed-file.ts';
 import { serveHealth } from '../lib/health-server.ts';
@@ -44,6 +45,8 @@ export interface WebhookOptions {
   readonly log: Log;
   /** Starts the end: not ready at once, closed after `lingerMs`. */
   readonly signal: AbortSignal;
+  /** Name of the pod in which it runs. Absent: it runs in none, and the configuration names the agents' image. */
+  readonly podName?: string | undefined;
   /** How long requests are still taken while the Service's endpoints are taken away. @default 3000 */
   readonly lingerMs?: number;
   /** How often the roots of the API server's certificate are looked at. @default 10000 */
@@ -69,6 +72,8 @@ const LINGER_MS = 3_000;
 /** The API server waits five seconds for an admission, unless it is told otherwise. */
 const LATE_MS = 1_000;
 const LOOK_MS = 500;
+/** Of the webhook's pod. */
+const CONTAINER = 'autocert';
 
 /** Runs the webhook with the configuration in `configFile`, which is followed, until SIGTERM or SIGINT. */
 export async function runWebhook(configFile: string): Promise<void> {
@@ -81,7 +86,14 @@ export async function runWebhook(configFile: string): Promise<void> {
   );
   const follow = async () => void config.refresh();
   const following = repeat(follow, { what: 'configuration', everyMs: FOLLOW_FILES_MS, log, signal });
-  const webhook = await startWebhook({ config: () => config.current, api: KubernetesApi.load(), log, signal });
+  const options = {
+    config: () => config.current,
+    api: KubernetesApi.load(),
+    podName: process.env.HOSTNAME,
+    log,
+    signal,
+  };
+  const webhook = await startWebhook(options);
   await Promise.all([webhook.stopped, following]);
 }
 
@@ -108,6 +120,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const addresses = new ServiceAddresses(() => [config().autocertUrl]);
   let capabilities: Capabilities | undefined;
   let apiProblem: string | undefined = 'not asked yet';
+  let ownImage: string | undefined;
   let sidecar: { readonly of: readonly unknown[]; readonly patch: SidecarPatch } | undefined;
 
   /** Made anew only when what it is made of has changed: each admission asks for it. */
@@ -115,10 +128,12 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     const { anchors } = issuer;
     if (anchors.length === 0) return undefined;
     const { agent, autocertUrl } = config();
+    const image = agent.image ?? ownImage;
+    if (image === undefined) return undefined;
     const hostAliases = addresses.aliases;
-    const of = [agent, autocertUrl, anchors, hostAliases];
+    const of = [agent, image, autocertUrl, anchors, hostAliases];
     if (!sidecar || of.some((part, index) => part !== sidecar?.of[index])) {
-      sidecar = { of, patch: sidecarPatch({ agent, autocertUrl, anchors, hostAliases }) };
+      sidecar = { of, patch: sidecarPatch({ agent: { ...agent, image }, autocertUrl, anchors, hostAliases }) };
     }
     return sidecar.patch;
   };
@@ -187,6 +202,7 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const keep = (what: string | undefined, everyMs: number, task: () => Promise<void>) =>
     repeat(task, { ...(what !== undefined && { what }), everyMs, log, signal });
   const askApi = async () => {
+    if (config().agent.image === undefined) ownImage ??= await imageOfThisPod(options);
     capabilities = await findCapabilities(api);
   };
   const tasks = [
@@ -216,6 +232,14 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
     await Promise.all([app.close(), certificateApp.close(), health.close()]);
   });
   return { port, certificatePort, healthPort: health.port, stopped };
+}
+
+/** Agents are of the image of the webhook that injects them, so that whoever changes one image has changed both. */
+async function imageOfThisPod({ api, config, podName }: WebhookOptions): Promise<string> {
+  const image = podName && (await podImage(api, config().namespace, podName, CONTAINER));
+  if (image) return image;
+  const what = `which image the agents have is not known: there is no pod ${podName ?? ''} with a container ${CONTAINER} in namespace ${config().namespace}`;
+  throw new AutocertError('UNAVAILABLE', `${what}; agent.image in the configuration names one`);
 }
 
 /** Whether the event loop was late lately by so much that admission needs all of it. */

@@ -5,10 +5,11 @@
  */
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { type Image, writeImages } from '../docker-archive.ts';
+import { writeImages } from '../docker-archive.ts';
 import { autocertImage, defaultTag } from '../image.ts';
 import { nodeFiles } from '../image-files.ts';
 import { imageIngredients } from '../image-packages.ts';
+import type { Image } from '../oci-image.ts';
 import { baseFiles, copyOf, file as fileOf, folder, link, textFile } from '../root-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { PAUSE_IMAGE } from './components.ts';

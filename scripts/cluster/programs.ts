@@ -45,6 +45,8 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
   'kube-router': { module: 'github.com/cloudnativelabs/kube-router/v2', path: 'cmd/kube-router', version: 'v2.1.0' },
   etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.6.16', wrapped: true },
   argocd: { ...ARGO_CD, path: 'cmd', wrapped: true, onRequest: true },
+  // Argo CD runs it
+  kustomize: { module: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.8.1', onRequest: true },
   'kustomize-controller': { ...FLUX, wrapped: true, onRequest: true },
 };
 
@@ -183,13 +185,10 @@ export async function argoCdDefinitions(): Promise<string> {
   return join(await moduleDirectory(ARGO_CD.module, ARGO_CD.version), 'manifests/crds');
 }
 
-/** Those of Flux that its kustomize-controller works with. */
+/** Those of Flux that its kustomize-controller works with: files and folders. */
 export async function fluxDefinitions(): Promise<string[]> {
-  const folders = await Promise.all(
-    [FLUX, FLUX_SOURCES].map(({ module, version }) => moduleDirectory(module, version)),
-  );
-  const names = ['kustomize.toolkit.fluxcd.io_kustomizations.yaml', 'source.toolkit.fluxcd.io_gitrepositories.yaml'];
-  return names.map((name, index) => join(folders[index] ?? '', 'config/crd/bases', name));
+  const [own, sources] = await Promise.all([FLUX, FLUX_SOURCES].map((one) => moduleDirectory(one.module, one.version)));
+  return [own, sources].map((folder) => join(folder ?? '', 'config/crd/bases'));
 }
 
 async function moduleDirectory(module: string, version: string): Promise<string> {

@@ -30,7 +30,7 @@ export async function onOurNode(run: Run): Promise<number> {
     ...(choice.gitops ? (['gitops'] as const) : []),
   ]);
   await ensurePrograms(note);
-  if (choice.gitops) await ensurePrograms(note, ['argocd', 'kustomize-controller']);
+  if (choice.gitops) await ensurePrograms(note, ['argocd', 'kustomize', 'kustomize-controller']);
   await ensureKubernetes(note);
   await buildBundles();
   const removed = await removeOldNodes(false);

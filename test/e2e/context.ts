@@ -38,4 +38,6 @@ export interface Step {
   /** Later steps cannot work without it: runs with any selection, and its failure ends the run. */
   readonly base?: boolean;
   readonly run: () => Promise<void>;
+  /** Ends what this step or those after it have started beside the cluster; when the run is over, however that comes. */
+  readonly end?: () => Promise<void>;
 }

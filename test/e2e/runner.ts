@@ -52,6 +52,7 @@ export async function runSteps(steps: readonly Step[], { print, diagnose, signal
       }
     }
   }
+  for (const { end } of steps.toReversed()) await end?.();
   return { passed, failed };
 }
 

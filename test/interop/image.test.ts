@@ -1,17 +1,12 @@
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { IMAGE_CACHE } from '../../scripts/image-packages.ts';
 import { platform } from '../../scripts/platform.ts';
 import { missingLibraries } from '../../scripts/shared-libraries.ts';
 import type { TarEntry } from '../../scripts/tar.ts';
 import { entriesOf } from '../../scripts/tar-reader.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-const SOURCES = ['scripts', 'runtime', 'constructs', 'package.json', 'package-lock.json', 'LICENSE'];
-const CONFIGURATION = ['tsconfig.json', 'tsconfig.build.json'];
+import { buildImage, copyProject } from '../support/image-build.ts';
 
 interface Component {
   readonly type: string;
@@ -29,19 +24,11 @@ interface Built {
   readonly bom: string;
 }
 
-/** Builds it in a folder of this name from a copy of the sources, as a user with these settings would. */
+/** Builds it in a folder of this name, as a user with these settings would. */
 async function build(name: string, umask: string, env: NodeJS.ProcessEnv): Promise<Built> {
   const folder = join(dir, name);
-  mkdirSync(folder, { recursive: true });
-  for (const each of [...SOURCES, ...CONFIGURATION]) cpSync(join(ROOT, each), join(folder, each), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  // Debian's archive may have other versions today; both builds then take the same ones.
-  const command = `umask ${umask}; exec "$0" scripts/image.ts --allow-newer-packages`;
-  const run = promisify(execFile)('sh', ['-c', command, process.execPath], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
-  });
-  const { stdout, stderr } = await run;
+  copyProject(folder);
+  const { stdout, stderr } = await buildImage(folder, [], env, umask);
   if (stderr !== '') console.warn(stderr);
   const archive = readFileSync(join(folder, 'build/autocert-image.tar'));
   return { printed: stdout, archive, bom: readFileSync(join(folder, 'build/autocert-image.cdx.json'), 'utf8') };

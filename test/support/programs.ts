@@ -30,7 +30,15 @@ const MODULES = {
 } as const;
 
 /** Programs of the system, and the Debian package of each. */
-const SYSTEM = { openssl: 'openssl', curl: 'curl', prometheus: 'prometheus', promtool: 'prometheus' } as const;
+const SYSTEM = {
+  openssl: 'openssl',
+  curl: 'curl',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  'docker-registry': 'docker-registry',
+  'qemu-aarch64': 'qemu-user',
+  'qemu-x86_64': 'qemu-user',
+} as const;
 
 /** Names that {@link program} knows. */
 export type ProgramName = keyof typeof MODULES | keyof typeof SYSTEM;

@@ -3,8 +3,11 @@ import type { Annotation, WebhookConfig } from '../../runtime/contract.ts';
 import type { Pod, PodSpec } from '../../runtime/webhook/pod.ts';
 import { annotations, policy } from './pods.ts';
 
+/** One that names the agents' image itself. */
+export type ConfigWithImage = WebhookConfig & { readonly agent: { readonly image: string } };
+
 /** The webhook's configuration as a fresh installation has it. */
-export function webhookConfig(overrides: Partial<WebhookConfig> = {}): WebhookConfig {
+export function webhookConfig(overrides: Partial<ConfigWithImage> = {}): ConfigWithImage {
   return {
     ...policy(),
     caUrl: 'https://ca.step.svc',

@@ -102,6 +102,7 @@ export class WebhookWorld implements AsyncDisposable {
     world.webhook = await startWebhook({
       config: () => world.config,
       api,
+      podName: 'autocert-1',
       log: quiet,
       signal: world.#stop.signal,
       lingerMs: world.lingerMs,

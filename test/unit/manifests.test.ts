@@ -33,7 +33,8 @@ describe('dist/', () => {
   let manifests: readonly Manifest[];
   beforeAll(async () => {
     committed = await readFolder(join(ROOT, 'dist'));
-    manifests = Object.values(committed).flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
+    const files = Object.entries(committed).filter(([name]) => name.endsWith('.yaml'));
+    manifests = files.flatMap(([, text]) => parseAllDocuments(text).map((document) => document.toJS()));
   });
 
   test('is what main.ts synthesizes; if not, run `npm run synth`', async () => {
@@ -52,6 +53,15 @@ describe('dist/', () => {
   test('has each object once', () => {
     const names = manifests.map(({ kind, metadata }) => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
     expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('is a base of kustomize that has all of its files, in a file that kubectl apply -f passes over', () => {
+    const { Kustomization, ...others } = committed;
+    expect(parseAllDocuments(Kustomization ?? '')[0]?.toJS()).toEqual({
+      apiVersion: 'kustomize.config.k8s.io/v1beta1',
+      kind: 'Kustomization',
+      resources: Object.keys(others).sort(),
+    });
   });
 
   test('has no Secret and nothing that looks like one', () => {

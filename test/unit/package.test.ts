@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
 import packageJson from '../../package.json' with { type: 'json' };
-import { buildInto } from '../../scripts/build.ts';
+import { pack } from '../support/pack.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -37,25 +39,21 @@ process.stdout.write(app.synthYaml());
 describe('the packed tarball', () => {
   let folder: string;
   let app: string;
+  let tarball: string;
   let packed: readonly string[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'autocert-package-'));
     // Packed apart from the working copy, in whose build/ others may be at work.
     const source = join(folder, 'source');
-    await mkdir(source);
-    for (const name of ['package.json', 'dist', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
-      await cp(join(ROOT, name), join(source, name), { recursive: true });
-    }
-    await buildInto(join(source, 'build'));
-    const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--offline'], { cwd: source });
-    const [{ filename, files }] = JSON.parse(stdout);
-    packed = files.map(({ path }: { path: string }) => path);
+    const { filename, paths } = await pack(source);
+    tarball = join(source, filename);
+    packed = paths;
 
     app = join(folder, 'app');
     const installed = join(app, 'node_modules/cdk8s-autocert');
     await mkdir(installed, { recursive: true });
-    await run('tar', ['-xzf', join(source, filename), '-C', installed, '--strip-components=1']);
+    await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1']);
     for (const name of [...PEERS, 'typescript', '@types']) {
       await symlink(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
     }
@@ -75,19 +73,35 @@ describe('the packed tarball', () => {
         'README.md',
         'LICENSE',
         'CHANGELOG.md',
+        'SECURITY.md',
         'build/agent.cjs',
+        'build/agent.sh',
         'build/autocert.cjs',
         'build/constructs.cjs',
         'build/THIRD_PARTY_LICENSES',
         'build/package/constructs/index.d.ts',
         'dist/0000-step-ca.k8s.yaml',
+        'examples/sleep.yaml',
       ]),
     );
     const strange = packed.filter(
-      (path) => !/^(build|dist)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+      (path) => !/^(build|dist|examples)\/|^(package\.json|README\.md|SECURITY\.md|LICENSE|CHANGELOG\.md)$/.test(path),
     );
     expect(strange).toEqual([]);
-    expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+    const sources = packed.filter((path) => !path.startsWith('examples/') && /(?<!\.d)\.ts$/.test(path));
+    expect(sources).toEqual([]);
+  });
+
+  test('is what publint wants of a package', async () => {
+    const content = await readFile(tarball);
+    const tarballContent = new Uint8Array(content).buffer;
+    const { messages } = await publint({ pack: { tarball: tarballContent }, strict: true });
+    expect(messages).toEqual([]);
+  });
+
+  test('has types that every kind of import finds, as attw tells', async () => {
+    const result = await checkPackage(createPackageFromTarballData(new Uint8Array(await readFile(tarball))));
+    expect(result).toMatchObject({ packageName: packageJson.name, types: { kind: 'included' }, problems: [] });
   });
 
   test('has constructs that carry no library of the programs', async () => {

@@ -41,7 +41,11 @@ export interface Injection {
 }
 
 /** Stand in a diff for what only the running webhook knows. */
-const PLACEHOLDER = { anchors: '(root certificates, PEM)', hostAliases: '(name=address of Autocert)' } as const;
+const PLACEHOLDER = {
+  anchors: '(root certificates, PEM)',
+  hostAliases: '(name=address of Autocert)',
+  image: '(image of the webhook)',
+} as const;
 
 /** The pod with all that is injected. */
 export function injected(pod: Pod, plan: Plan, config: InjectorConfig): Pod {
@@ -51,9 +55,9 @@ export function injected(pod: Pod, plan: Plan, config: InjectorConfig): Pod {
 function patchFor(pod: Pod, plan: Plan, { agent, autocertUrl }: InjectorConfig): JsonPatch {
   if (plan.delivery === 'native') return nativePatch(pod, plan.spec, plan.duration);
   if (!agent || autocertUrl === undefined) throw new Error('sidecar delivery takes an agent');
-  const { anchors, hostAliases } = PLACEHOLDER;
+  const { anchors, hostAliases, image } = PLACEHOLDER;
   return sidecarPatch({
-    agent,
+    agent: { image, ...agent },
     autocertUrl,
     anchors: [anchors],
     hostAliases: lacksClusterDns(pod.spec) ? hostAliases : '',

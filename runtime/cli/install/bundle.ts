@@ -152,11 +152,8 @@ function ofImage(manifest: Manifest, image: string): Manifest {
   return { ...changed, metadata: { ...metadata, name: `${metadata.name}-${digest}` } };
 }
 
-/** Also in the configuration of the webhook, which is JSON in a ConfigMap. */
 function withImage(value: unknown, image: string): unknown {
-  if (typeof value === 'string') {
-    return value === DEFAULT_IMAGE ? image : value.replaceAll(JSON.stringify(DEFAULT_IMAGE), JSON.stringify(image));
-  }
+  if (value === DEFAULT_IMAGE) return image;
   if (Array.isArray(value)) return value.map((item) => withImage(item, image));
   if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withImage(item, image)]));

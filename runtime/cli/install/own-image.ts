@@ -3,9 +3,8 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import type { V1Pod } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
-import { readPod } from '../../kubernetes/cluster-state.ts';
+import { podImage } from '../../kubernetes/pod-image.ts';
 import { AutocertError } from '../../lib/errors.ts';
 
 /** Where kubelet tells a pod its namespace. */
@@ -28,18 +27,8 @@ export async function ownImage(
   } catch {
     return undefined; // the pod has no account
   }
-  return imageOf(await lookedUp(readPod(api, namespace, name)));
-}
-
-/** Of a pod with several containers nobody knows which one this is. */
-function imageOf(pod: V1Pod | undefined): string | undefined {
-  const { containers = [] } = pod?.spec ?? {};
-  return containers.length === 1 ? containers[0]?.image : undefined;
-}
-
-async function lookedUp(pod: Promise<V1Pod | undefined>): Promise<V1Pod | undefined> {
   try {
-    return await pod;
+    return await podImage(api, namespace, name);
   } catch (error) {
     if (error instanceof AutocertError && error.status === 403) return undefined;
     throw error;

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kubectl } from '../kubectl.ts';
+import { BIN } from '../settings.ts';
 import { run, waitFor } from '../shell.ts';
 
 /** Where they run. */
@@ -44,7 +45,8 @@ export class Companions {
     const { folder, inNetwork } = this.#place;
     const log = openSync(join(folder, `${name}.log`), 'a');
     const [file = '', ...args] = ['setpriv', '--pdeathsig=KILL', '--', ...inNetwork(argv)];
-    const env = { ...process.env, HOME: folder, TMPDIR: folder, KUBECONFIG: this.kubeconfig, ...environment };
+    const PATH = `${BIN}:${process.env.PATH}`;
+    const env = { ...process.env, PATH, HOME: folder, TMPDIR: folder, KUBECONFIG: this.kubeconfig, ...environment };
     this.#children.set(name, spawn(file, args, { cwd: folder, stdio: ['ignore', log, log], env }));
   }
 

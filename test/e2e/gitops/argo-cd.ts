@@ -14,13 +14,13 @@ import { seconds } from '../runner.ts';
 import { buildOldVersion, oldCommit } from '../upgrade/old-version.ts';
 import { Application, Repository } from './application.ts';
 import { DELETED, type Deleted } from './deleted.ts';
-import type { FreshPods } from './fresh-pods.ts';
+import type { Shared } from './index.ts';
 import { onlyKeysAreLeft } from './kept.ts';
 
 const MINUTE = 60_000;
 
 /** Steps 32.x. */
-export function argoCdSteps(context: Context, manifests: string, pods: FreshPods): Step[] {
+export function argoCdSteps(context: Context, { manifests, pods, onEnd }: Shared): Step[] {
   const { kubectl, scratch, print, long, inNetwork } = context;
   const minutes = long ? 10 : 2;
   let argo: Companions | undefined;
@@ -62,6 +62,7 @@ export function argoCdSteps(context: Context, manifests: string, pods: FreshPods
       base: true,
       run: async () => {
         argo = await startArgoCd({ kubectl, folder: join(scratch, 'argo-cd'), inNetwork });
+        onEnd(argo.end.bind(argo));
         const repository = await Repository.create(join(scratch, 'repository'));
         its = { repository, application: new Application(kubectl, repository) };
       },

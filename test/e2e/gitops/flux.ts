@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { FLUX_NAMESPACE, FLUX_SOURCE, type Flux, startFlux } from '../../../scripts/cluster/gitops/flux.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
-import type { FreshPods } from './fresh-pods.ts';
+import type { Shared } from './index.ts';
 import { onlyKeysAreLeft } from './kept.ts';
 
 const TARGET = ['-n', FLUX_NAMESPACE, 'kustomization', 'autocert'];
@@ -28,7 +28,7 @@ const KUSTOMIZATION = {
 };
 
 /** Steps 34.x. */
-export function fluxSteps(context: Context, manifests: string, pods: FreshPods): Step[] {
+export function fluxSteps(context: Context, { manifests, pods, onEnd }: Shared): Step[] {
   const { kubectl, scratch, inNetwork } = context;
   let flux: Flux | undefined;
   const ready = () =>
@@ -40,6 +40,7 @@ export function fluxSteps(context: Context, manifests: string, pods: FreshPods):
       base: true,
       run: async () => {
         flux = await startFlux({ kubectl, folder: join(scratch, 'flux'), inNetwork });
+        onEnd(flux.end);
         await flux.publish(manifests);
         await kubectl.apply([KUSTOMIZATION]);
         await ready();

@@ -12,11 +12,25 @@ import { fluxSteps } from './flux.ts';
 import { FreshPods } from './fresh-pods.ts';
 import { applyInAnyOrder } from './orders.ts';
 
+/** What the steps of both tools have in hand. */
+export interface Shared {
+  /** Folder of the manifests. */
+  readonly manifests: string;
+  readonly pods: FreshPods;
+  /** Takes what ends something that was started. */
+  readonly onEnd: (end: () => Promise<void>) => void;
+}
+
 /** All of them. */
 export function gitopsSteps(context: Context): Step[] {
   const { kubectl, print, scratch } = context;
   const manifests = join(scratch, 'new');
   const pods = new FreshPods(context);
+  const ends: (() => Promise<void>)[] = [() => pods.close()];
+  const endAll = async () => {
+    for (const end of ends.splice(0)) await end();
+  };
+  const shared = { manifests, pods, onEnd: (end: () => Promise<void>) => void ends.push(end) };
   return [
     ...clusterSteps(context).filter(({ base }) => base),
     {
@@ -24,8 +38,9 @@ export function gitopsSteps(context: Context): Step[] {
       name: 'cdk8s synth',
       base: true,
       run: () => synthesize(manifests),
+      end: endAll,
     },
-    ...argoCdSteps(context, manifests, pods),
+    ...argoCdSteps(context, shared),
     {
       id: '33.1',
       name: 'the manifests, object by object in any order, converge, with the same root',
@@ -36,7 +51,6 @@ export function gitopsSteps(context: Context): Step[] {
         await pods.work();
       },
     },
-    ...fluxSteps(context, manifests, pods),
-    { id: '35.1', name: 'nothing is left of the pods', run: () => pods.close() },
+    ...fluxSteps(context, shared),
   ];
 }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
 import { Annotation, PkiFile, PkiObject } from '../../../runtime/contract.ts';
 import { install, synthesize } from '../../../scripts/cluster/installation.ts';
 import type { Kubectl, KubernetesObject } from '../../../scripts/cluster/kubectl.ts';
@@ -92,6 +93,22 @@ export function installSteps(context: Context): Step[] {
         const before = await fingerprints(kubectl);
         await reinstall(context);
         assert.deepEqual(await fingerprints(kubectl), before);
+      },
+    },
+    {
+      id: '1.9',
+      name: 'kubectl apply -k: dist/ as it is changes nothing, and an overlay changes all images and what else it says',
+      run: async () => {
+        const { code, stdout, stderr } = await kubectl.try(['diff', '-k', dist]);
+        assert.equal(code, 0, stdout + stderr);
+        const overlay = join(import.meta.dirname, '../../../examples/kustomize');
+        const rendered = await kubectl.run(['kustomize', overlay]);
+        const images = [...rendered.matchAll(/\bimage"?: "?([^\s",]+)/g)].map(([, image]) => image);
+        assert(images.length > 5 && images.every((image) => image?.startsWith('registry.example.com/')), images.join());
+        await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']); // its template cannot be changed
+        const tried = await kubectl.run(['apply', '-k', overlay, '--dry-run=server', '-o', 'yaml']);
+        assert.match(tried, /replicas: 3/);
+        await install(kubectl, dist);
       },
     },
     {

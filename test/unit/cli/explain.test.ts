@@ -9,11 +9,11 @@ import type { Explanation } from '../../../runtime/cli/explain/explanation.ts';
 import { type ExplainOptions, explainAll } from '../../../runtime/cli/explain/run.ts';
 import { applyPatch } from '../../../runtime/cli/json-patch.ts';
 import { painter } from '../../../runtime/cli/terminal.ts';
-import { Annotation, type WebhookConfig } from '../../../runtime/contract.ts';
+import { Annotation } from '../../../runtime/contract.ts';
 import { sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import { ObjectStore } from '../../support/object-store.ts';
 import { annotations, policy } from '../../support/pods.ts';
-import { sleepPod, webhookConfig } from '../../support/reviews.ts';
+import { type ConfigWithImage, sleepPod, webhookConfig } from '../../support/reviews.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -31,7 +31,7 @@ const file = (content: unknown) => {
 
 type Call = Partial<Omit<ExplainOptions, 'config'>> & {
   readonly words?: readonly string[];
-  readonly config?: Partial<WebhookConfig> | string;
+  readonly config?: Partial<ConfigWithImage> | string;
   readonly stdin?: string;
   readonly cluster?: ObjectStore;
   readonly contextNamespace?: string;

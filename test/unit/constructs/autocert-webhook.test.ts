@@ -10,7 +10,6 @@ import {
   StepCa,
   type WebhookInjectorOptions,
 } from '../../../constructs/index.ts';
-import packageJson from '../../../package.json' with { type: 'json' };
 import { createAuthorities } from '../../support/authorities.ts';
 import { configOf, find, listed, type Manifest, podSpecs, restrictedFaults, synth } from '../../support/manifests.ts';
 
@@ -329,10 +328,11 @@ describe('AutocertWebhook', () => {
     }
   });
 
-  test('injects agents from its own image, with limits', () => {
+  test('injects agents from the image that it runs itself, with limits, unless they have one', () => {
+    expect(config(made({ agentImage: 'agent:1' })).agent).toMatchObject({ image: 'agent:1' });
+    expect(() => made({ agentImage: 'no image' })).toThrow(/agentImage/);
     const { agent } = config(manifests);
     expect(agent).toEqual({
-      image: `autocert:${packageJson.version}`,
       imagePullPolicy: 'IfNotPresent',
       resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '1', memory: '128Mi' } },
     });

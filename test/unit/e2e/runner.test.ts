@@ -53,6 +53,15 @@ describe('running steps', () => {
     const outcome = await runSteps([step('1', 'fails', { run: failing, base: true }), step('2', 'works')], some);
     expect(outcome).toEqual({ passed: 0, failed: ['1 fails'] });
   });
+
+  test('ends what the steps have started, the last one first, also when one has failed', async () => {
+    const { ports: some } = ports();
+    const ended: string[] = [];
+    const ending = (id: string) => ({ end: async () => void ended.push(id) });
+    const steps = [step('1', 'works', ending('1')), step('2', 'fails', { run: failing, base: true, ...ending('2') })];
+    await runSteps(steps, some);
+    expect(ended).toEqual(['2', '1']);
+  });
 });
 
 describe('commands and waiting', () => {

@@ -3,9 +3,10 @@ import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { program, staticBusybox } from '../../../scripts/cluster/machine-programs.ts';
-import { type Image, writeImages } from '../../../scripts/docker-archive.ts';
+import { writeImages } from '../../../scripts/docker-archive.ts';
 import { isStatic } from '../../../scripts/elf.ts';
 import { IMAGE_CONFIG } from '../../../scripts/image.ts';
+import type { Image } from '../../../scripts/oci-image.ts';
 import { baseFiles, folder, link, textFile, writeFiles } from '../../../scripts/root-files.ts';
 import { type TarEntry, tarOf } from '../../../scripts/tar.ts';
 

@@ -1,9 +1,8 @@
 import { applyPatch } from '../../../runtime/cli/json-patch.ts';
-import type { WebhookConfig } from '../../../runtime/contract.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { type AgentStyle, lacksClusterDns, sidecarPatch } from '../../../runtime/webhook/injection-patch.ts';
 import type { Pod, PodSpec } from '../../../runtime/webhook/pod.ts';
-import { sleepPod, webhookConfig } from '../../support/reviews.ts';
+import { type ConfigWithImage, sleepPod, webhookConfig } from '../../support/reviews.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes out is looked at as the JSON it is
 type Json = any;
@@ -20,7 +19,7 @@ function inject(
   spec: Partial<CertificateSpec> = {},
   pod: Pod = sleepPod(),
   style: AgentStyle = 'native',
-  config: WebhookConfig = webhookConfig(),
+  config: ConfigWithImage = webhookConfig(),
 ): Json {
   const settings = { ...config, anchors: ['the root\n'], hostAliases: 'autocert.step.svc=10.0.0.1' };
   return applyPatch(pod, sidecarPatch(settings)(pod, { ...asked, ...spec }, style));

@@ -7,7 +7,7 @@ import { readKeyRequestPem } from '../../../runtime/x509/certificate-request.ts'
 import { createKeyAndRequest } from '../../../runtime/x509/csr.ts';
 import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { runningPod } from '../../support/pods.ts';
-import { reviewOf, sleepPod } from '../../support/reviews.ts';
+import { reviewOf, sleepPod, webhookConfig } from '../../support/reviews.ts';
 import { PROVISIONERS, provisioner, WebhookWorld } from '../../support/webhook-world.ts';
 
 describe('readiness', () => {
@@ -46,6 +46,36 @@ describe('readiness', () => {
     });
     const { body } = await world.until('not allowed');
     expect(body).toMatch(/^waiting for the CA: no serving certificate: https:.*sign answered 403: localhost is not/);
+  });
+});
+
+describe('agents whose image is not configured', () => {
+  const { image: _, ...agent } = webhookConfig().agent;
+  const own = '/api/v1/namespaces/step/pods/autocert-1';
+  const pod = {
+    spec: {
+      containers: [
+        { name: 'mesh', image: 'mesh:1' },
+        { name: 'autocert', image: 'registry.example/a:2' },
+      ],
+    },
+  };
+
+  test('are of the image of the webhook’s own pod', async () => {
+    await using world = await WebhookWorld.ready(({ store, config }) => {
+      store.objects.set(own, pod);
+      Object.assign(config, { agent });
+    });
+    expect(await world.patch()).toContain('"image":"registry.example/a:2"');
+    // Somebody who names one has it at once.
+    world.config = { ...world.config, agent: { ...agent, image: 'agent:3' } };
+    expect(await world.patch()).toContain('"image":"agent:3"');
+  });
+
+  test('are not made up: it is not ready until the pod can be looked at', async () => {
+    await using world = await WebhookWorld.start(({ config }) => void Object.assign(config, { agent }));
+    const { body } = await world.until('not known');
+    expect(body).toMatch(/there is no pod autocert-1 with a container autocert in namespace step; agent\.image/);
   });
 });
 
