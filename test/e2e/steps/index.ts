@@ -10,7 +10,7 @@ import { doctorSteps } from './doctor.ts';
 import { faultSteps } from './faults.ts';
 import { federationSteps } from './federation.ts';
 import { installSteps, recoverySteps } from './install.ts';
-import { installCommandSteps } from './install-command.ts';
+import { installCommandSteps, uninstallPreviewSteps } from './install-command.ts';
 import { privilegeSteps } from './least-privilege.ts';
 import { lifecycleSteps } from './lifecycle.ts';
 import { longSteps } from './long.ts';
@@ -35,6 +35,7 @@ export function allSteps(context: Context): Step[] {
   return [
     ...clusterSteps(context),
     ...installSteps(context),
+    ...installCommandSteps(context), // before a configuration is patched by hand, which is a conflict then
     ...doctorSteps(context), // before anything else runs that would feel what they break
     renewal.deploy,
     ...long.deploy,
@@ -42,7 +43,7 @@ export function allSteps(context: Context): Step[] {
     ...rights.begin,
     ...tutorialSteps(context),
     ...commandSteps(context),
-    ...installCommandSteps(context),
+    ...uninstallPreviewSteps(context),
     ...outsideSteps(context),
     ...workloadSteps(context),
     ...outageSteps(context),

@@ -71,6 +71,13 @@ export function installCommandSteps(context: Context): Step[] {
         }
       },
     },
+  ];
+}
+
+/** Step 27.4, when pods are injected. */
+export function uninstallPreviewSteps(context: Context): Step[] {
+  const { kubectl } = context;
+  return [
     {
       id: '27.4',
       name: 'autocert uninstall without --yes shows what would go, what stays and who is injected, and changes nothing',
