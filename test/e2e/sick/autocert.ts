@@ -14,7 +14,12 @@ const BUNDLE = '/webhooks/0/clientConfig/caBundle';
 
 /** The signer would mend it at once; back at work it does. */
 async function whileNobodyLeads(kubectl: Kubectl, change: readonly string[]): Promise<Mend> {
-  return besides(await hands(kubectl).scaled(SYSTEM, 'deployment/autocert-signer'), () => kubectl.run(change));
+  return besides(await hands(kubectl).scaled(SYSTEM, 'deployment/autocert-signer'), async () => {
+    // Until its pod has gone the last leader mends on.
+    const pods = ['pod', '-l', 'app=autocert-signer'];
+    await kubectl.run(['-n', SYSTEM, 'wait', ...pods, '--for=delete', '--timeout=60s']);
+    await kubectl.run(change);
+  });
 }
 
 const patchBundle = (operation: object) => {
