@@ -41,6 +41,8 @@ const PROJECT = {
 const PORTS = { redis: 16_379, repositories: 18_081, repositoryMetrics: 18_084, controllerMetrics: 18_082 } as const;
 /** It looks at its repository this often, seconds, as a webhook of the repository would make it. */
 const LOOKS_EVERY_S = 10;
+/** What is deleted again and again it heals after pauses that grow threefold, to five minutes unless told otherwise. */
+const HEALS_AGAIN_S = 20;
 
 /** Installs its objects and starts it. */
 export async function startArgoCd(place: Place): Promise<Companions> {
@@ -71,6 +73,7 @@ export async function startArgoCd(place: Place): Promise<Companions> {
     [
       ...['--namespace', ARGO_CD_NAMESPACE, '--kubeconfig', companions.kubeconfig],
       ...['--repo-server', local(PORTS.repositories), '--repo-server-plaintext'],
+      ...['--self-heal-backoff-cap-seconds', String(HEALS_AGAIN_S)],
       ...['--app-resync', String(LOOKS_EVERY_S), '--metrics-port', String(PORTS.controllerMetrics)],
     ],
     { ARGOCD_FAKE_IN_CLUSTER: 'true' },
