@@ -9,9 +9,7 @@
 import { createHash } from 'node:crypto';
 import { Lazy } from 'cdk8s';
 import type { k8s } from 'cdk8s-plus-27';
-
-/** The label by which everything of Autocert is found again: `kubectl get … -A -l app.kubernetes.io/part-of=autocert`. */
-export const PART_OF = { 'app.kubernetes.io/part-of': 'autocert' } as const;
+import { PART_OF } from '../runtime/contract.ts';
 
 /**
  * No namespace. cdk8s gives an object without one the namespace of its Chart, even if the object is cluster-scoped; this
@@ -25,7 +23,7 @@ export function metadata(
   namespace: string = NO_NAMESPACE,
   labels: Readonly<Record<string, string>> = {},
 ) {
-  return { name, namespace, labels: { ...PART_OF, ...labels } } satisfies k8s.ObjectMeta;
+  return { name, namespace, labels: { [PART_OF.key]: PART_OF.value, ...labels } } satisfies k8s.ObjectMeta;
 }
 
 /** The properties of `values` that are set: what `exactOptionalPropertyTypes` wants where a prop is handed on. */

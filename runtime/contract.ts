@@ -8,6 +8,9 @@
 /** The domain of every key that Autocert owns. */
 export const DOMAIN = 'autocert.step.sm';
 
+/** The label by which everything of Autocert is found again: `kubectl get … -A -l app.kubernetes.io/part-of=autocert`. */
+export const PART_OF = { key: 'app.kubernetes.io/part-of', value: 'autocert' } as const;
+
 /** The namespace label that turns Autocert on: `autocert.step.sm=enabled`. */
 export const NAMESPACE_LABEL = { key: DOMAIN, value: 'enabled' } as const;
 

@@ -3,8 +3,8 @@
  * @module
  */
 import type { V1ConfigMap } from '@kubernetes/client-node';
-import { RENEW_ALL, RENEWALS_CONFIG_MAP } from '../contract.ts';
-import type { KubernetesApi } from '../kubernetes/client.ts';
+import { PART_OF, RENEW_ALL, RENEWALS_CONFIG_MAP } from '../contract.ts';
+import { type KubernetesApi, MERGE_PATCH } from '../kubernetes/client.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
@@ -84,7 +84,7 @@ async function note(api: Api, namespace: string, keys: readonly string[], time: 
       const query = { fieldManager: FIELD_MANAGER };
       if (existing) {
         const body = { data: { ...outdated(existing, Date.parse(time)), ...entries } };
-        await api.request('PATCH', path, { body, query, contentType: 'application/merge-patch+json' });
+        await api.request('PATCH', path, { body, query, contentType: MERGE_PATCH });
       } else {
         await api.request('POST', collection, { body: newConfigMap(namespace, entries), query });
       }
@@ -103,7 +103,7 @@ function outdated({ data = {} }: V1ConfigMap, now: number): Record<string, null>
 }
 
 function newConfigMap(namespace: string, data: Record<string, string>): V1ConfigMap {
-  const labels = { 'app.kubernetes.io/part-of': 'autocert', 'app.kubernetes.io/managed-by': FIELD_MANAGER };
+  const labels = { [PART_OF.key]: PART_OF.value, 'app.kubernetes.io/managed-by': FIELD_MANAGER };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: RENEWALS_CONFIG_MAP, namespace, labels }, data };
 }
 

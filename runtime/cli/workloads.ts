@@ -33,6 +33,13 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   { kind: 'PodTemplate', plural: 'podtemplates', short: [], group: '', path: ['template'] },
 ];
 
+/** Path of the objects of a kind, of a namespace or of all. */
+export function workloadsPath({ group, plural }: WorkloadKind, namespace?: string): string {
+  const root = group === '' ? '/api/v1' : `/apis/${group}/v1`;
+  const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${root}${scope}/${plural}`;
+}
+
 /** A pod as the API server would be asked to create it: nothing of it has been validated but that these are there. */
 export interface CreatedPod {
   readonly metadata: Readonly<Record<string, unknown>>;

@@ -14,6 +14,9 @@ const WATCH_TIMEOUT_MS = 100_000;
 /** Connections to the API server unless told otherwise; requests beyond them wait. */
 const MAX_SOCKETS = 64;
 
+/** Content type of a merge patch (RFC 7396). */
+export const MERGE_PATCH = 'application/merge-patch+json';
+
 /** Options of {@link KubernetesApi.request}. */
 export interface KubernetesRequest {
   readonly body?: unknown;

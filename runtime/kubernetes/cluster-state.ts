@@ -13,7 +13,6 @@ type Api = Pick<KubernetesApi, 'get'>;
 const NAMESPACE_CACHE_MS = 10_000;
 const MAX_NAMESPACES = 5_000;
 
-const CERTIFICATES = '/apis/certificates.k8s.io/v1';
 const FOR_NATIVE_DELIVERY = ['podcertificaterequests', 'clustertrustbundles'];
 
 /** The object, or `undefined` where the API server says that there is none. */
@@ -26,10 +25,15 @@ export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** The resources of a version of a group, such as `apps/v1`, by their plural names; none where it is not served. */
+export async function servedBy(api: Api, groupVersion: string): Promise<ReadonlySet<string>> {
+  const list = await ifFound(api.get<V1APIResourceList>(`/apis/${groupVersion}`));
+  return new Set(list?.resources?.map(({ name }) => name));
+}
+
 /** Whether the API server has what native delivery needs: pod certificates and trust bundles, generally available. */
 export async function hasPodCertificates(api: Api): Promise<boolean> {
-  const group = await ifFound(api.get<V1APIResourceList>(CERTIFICATES));
-  const names = new Set(group?.resources?.map(({ name }) => name));
+  const names = await servedBy(api, 'certificates.k8s.io/v1');
   return FOR_NATIVE_DELIVERY.every((name) => names.has(name));
 }
 
@@ -44,6 +48,11 @@ export function readPod(api: Api, namespace: string, name: string): Promise<V1Po
   );
 }
 
+/** Whether these labels of a namespace turn Autocert on for it. */
+export function isLabelled(labels: Readonly<Record<string, unknown>> = {}): boolean {
+  return Object.hasOwn(labels, NAMESPACE_LABEL.key) && labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
+}
+
 /**
  * Answers whether a namespace carries the label, from a short memory: pods that start together ask for it once.
  * @param now monotonic milliseconds
@@ -54,8 +63,8 @@ export function namespaceLabels(api: Api, now: () => number): (namespace: string
     const memory = known.get(namespace);
     if (memory && now() < memory.until) return memory.enabled;
     if (known.size >= MAX_NAMESPACES) known.clear();
-    const enabled = ifFound(api.get<V1Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then(
-      (found) => found?.metadata?.labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value,
+    const enabled = ifFound(api.get<V1Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then((found) =>
+      isLabelled(found?.metadata?.labels),
     );
     known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, enabled });
     enabled.catch(() => known.delete(namespace));

@@ -22,6 +22,9 @@ export interface PageOptions {
   readonly accept?: string;
 }
 
+/** The API server leaves out `spec` and `status`; one that cannot answers with whole objects. */
+export const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
+
 const PAGE_SIZE = 500;
 /** Half a million objects at the least, more than a cluster has. */
 const MAX_PAGES = 2_000;

@@ -25,7 +25,9 @@ const COLON = 0x3a;
  * @throws AutocertError `INVALID_INPUT` when it is no JSON, too deep, or too many values
  */
 export function parseBoundedJson(bytes: Buffer, maxTokens = MAX_TOKENS): unknown {
-  new JsonBounds(maxTokens).add(bytes);
+  const bounds = new JsonBounds(maxTokens);
+  bounds.add(bytes);
+  if (bounds.excess) throw bounds.excess;
   return parseJson(bytes);
 }
 
@@ -50,17 +52,28 @@ export class JsonBounds {
   #inText = false;
   /** Bytes of the next part that the last one has escaped: none or one. */
   #skip = 0;
+  #excess: AutocertError | undefined;
 
   /** @param maxTokens most commas, colons and brackets */
   constructor(maxTokens = MAX_TOKENS) {
     this.#maxTokens = maxTokens;
   }
 
+  /** `INVALID_INPUT` with what is too much; `undefined`: all so far is within the bounds. */
+  get excess(): AutocertError | undefined {
+    return this.#excess;
+  }
+
   /**
-   * Whether it is JSON at all is for the parser to say.
-   * @throws AutocertError `INVALID_INPUT` when it is too deep, or too many values
+   * Counts one more part. Whether it is JSON at all is for the parser to say.
+   * @returns whether all so far is within the bounds
    */
-  add(bytes: Buffer): void {
+  add(bytes: Buffer): boolean {
+    this.#excess ??= this.#count(bytes);
+    return this.#excess === undefined;
+  }
+
+  #count(bytes: Buffer): AutocertError | undefined {
     let [tokens, depth, inText] = [this.#tokens, this.#depth, this.#inText];
     let index = this.#skip;
     // by index: an iterator takes five times as long
@@ -77,15 +90,16 @@ export class JsonBounds {
       else if (bracket === 0x5b) {
         depth += 1;
         tokens += 1;
-        if (depth > MAX_DEPTH) throw excess(`is nested deeper than ${MAX_DEPTH}`);
+        if (depth > MAX_DEPTH) return excess(`is nested deeper than ${MAX_DEPTH}`);
       } else if (bracket === 0x5d) depth -= 1;
       else if (byte === COMMA || byte === COLON) tokens += 1;
     }
-    if (tokens > this.#maxTokens) {
-      throw excess(`has more values than fit into ${this.#maxTokens} commas, colons and brackets`);
-    }
     this.#skip = index - bytes.length;
     [this.#tokens, this.#depth, this.#inText] = [tokens, depth, inText];
+    const isTooMuch = tokens > this.#maxTokens;
+    return isTooMuch
+      ? excess(`has more values than fit into ${this.#maxTokens} commas, colons and brackets`)
+      : undefined;
   }
 }
 

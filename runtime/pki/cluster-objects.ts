@@ -4,7 +4,7 @@
  * @module
  */
 import type { V1ConfigMap, V1ObjectMeta, V1Secret } from '@kubernetes/client-node';
-import { ALLOW_DELETION, PKI_DRAFT, PkiFile, PkiObject } from '../contract.ts';
+import { ALLOW_DELETION, PART_OF, PKI_DRAFT, PkiFile, PkiObject } from '../contract.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 
@@ -84,7 +84,7 @@ export interface Written {
 
 type StoredObject = Pick<V1Secret | V1ConfigMap, 'data'> & { readonly metadata?: V1ObjectMeta };
 
-const LABELS = { 'app.kubernetes.io/part-of': 'autocert', 'app.kubernetes.io/managed-by': 'autocert-pki' };
+const LABELS = { [PART_OF.key]: PART_OF.value, 'app.kubernetes.io/managed-by': 'autocert-pki' };
 
 /** The object as the API has it. */
 export function manifestOf(key: ObjectKey, metadata: V1ObjectMeta, files: Files): object {

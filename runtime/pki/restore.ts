@@ -4,7 +4,7 @@
  * @module
  */
 import type { V1Namespace } from '@kubernetes/client-node';
-import { PkiFile } from '../contract.ts';
+import { PART_OF, PkiFile } from '../contract.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import { AutocertError } from '../lib/errors.ts';
 import { fingerprintOf, splitPem } from '../x509/certificate.ts';
@@ -166,7 +166,7 @@ async function ensureNamespace(api: ClusterPort, name: string, own: string, say:
       `${problem}: see --namespace, or make it (kubectl create namespace ${name})`,
     );
   }
-  const labels = { 'app.kubernetes.io/part-of': 'autocert' };
+  const labels = { [PART_OF.key]: PART_OF.value };
   await api.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
   say(`namespace/${name}: made`);
 }

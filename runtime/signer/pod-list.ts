@@ -4,11 +4,9 @@
  */
 import { NAMESPACE_LABEL } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
-import { pages } from '../kubernetes/pages.ts';
+import { METADATA_ONLY, pages } from '../kubernetes/pages.ts';
 import type { ListedPod } from './pod-census.ts';
 
-/** The API server leaves out `spec` and `status`; one that cannot answers with whole objects. */
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
 /** Pods that have ended need no certificate. */
 const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
 

@@ -32,23 +32,16 @@ export async function readJsonBody(request: IncomingMessage, { limit, inFlight }
   try {
     const chunks: Buffer[] = [];
     const bounds = new JsonBounds();
-    let excess: unknown;
     let size = 0;
     // The connection is still needed for the answer.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > limit) throw tooLarge();
       if (size > declared && !share.more(chunk.length)) throw noRoom();
-      if (excess !== undefined) continue; // who still writes when the connection is closed does not read the answer
-      try {
-        bounds.add(chunk);
-        chunks.push(chunk);
-      } catch (error) {
-        excess = error;
-        chunks.length = 0;
-      }
+      if (bounds.add(chunk)) chunks.push(chunk);
+      else chunks.length = 0; // the rest is read all the same: who still writes when the connection is closed reads no answer
     }
-    if (excess !== undefined) throw excess;
+    if (bounds.excess) throw bounds.excess;
     return parseJson(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size));
   } finally {
     share.release();

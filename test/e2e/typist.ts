@@ -38,6 +38,7 @@ export function programsFor({ kubectl, scratch, step }: Pick<Context, 'kubectl' 
 export class Typist {
   readonly #context: Pick<Context, 'kubectl' | 'scratch' | 'step' | 'inNetwork'>;
   readonly #blocks: readonly Block[];
+  #programs: string | undefined;
 
   /** @param guide its path in the repository */
   constructor(context: Pick<Context, 'kubectl' | 'scratch' | 'step' | 'inNetwork'>, guide: string) {
@@ -113,8 +114,9 @@ export class Typist {
 
   #argv(script: string): readonly string[] {
     const { scratch, inNetwork } = this.#context;
+    this.#programs ??= programsFor(this.#context);
     const env = [
-      `PATH=${programsFor(this.#context)}:${process.env.PATH ?? ''}`,
+      `PATH=${this.#programs}:${process.env.PATH ?? ''}`,
       `STEPPATH=${join(scratch, 'steppath')}`,
       `CURL_HOME=${scratch}`, // where a step may put a .curlrc, in place of DNS
     ];

@@ -2,12 +2,14 @@
  * Checks of admission: whether the API server reaches the webhook and trusts it, and who else is asked about pods.
  * @module
  */
+
 import { WebhookPath } from '../../contract.ts';
+import { isLabelled } from '../../kubernetes/cluster-state.ts';
 import { selects } from '../../kubernetes/selectors.ts';
 import { fingerprintOf, isCertificate, isIssuedByPem, splitPem } from '../../x509/certificate.ts';
 import type { Facts, RegisteredWebhook } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { hasWebhook, isLabelled, isOfInstallation, ownWebhook, part } from './ours.ts';
+import { hasWebhook, isOfInstallation, ownWebhook, part } from './ours.ts';
 
 const APPLY = 'apply the manifests again: kubectl apply -f dist/';
 /** Namespaces that are named in a message. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { V1Lease, V1Namespace, V1Node } from '@kubernetes/client-node';
+import { hasPodCertificates, servedBy } from '../../kubernetes/cluster-state.ts';
 import type { Apis, Facts, NodeClock } from './facts.ts';
 import { serviceState } from './gather-webhooks.ts';
 import type { Look } from './look.ts';
@@ -20,18 +21,15 @@ const DNS = [
 
 /** What the API server has, by its discovery documents. */
 export async function readApis(look: Look, version: string | undefined): Promise<Apis> {
-  const served = async (group: string) => {
-    const found = await look.get<{ resources?: readonly { name: string }[] }>(`/apis/${group}/v1`, `APIs of ${group}`);
-    return found === undefined ? undefined : new Set(found?.resources?.map(({ name }) => name));
-  };
-  const [certificates, admission] = await Promise.all([
-    served('certificates.k8s.io'),
-    served('admissionregistration.k8s.io'),
+  const read = async <T>(group: string, ask: () => Promise<T>) =>
+    (await look.try(`APIs of ${group}, for lack of the verb get`, `APIs of ${group}`, ask)) ?? undefined;
+  const [podCertificates, admission] = await Promise.all([
+    read('certificates.k8s.io', () => hasPodCertificates(look.api)),
+    read('admissionregistration.k8s.io', () => servedBy(look.api, 'admissionregistration.k8s.io/v1')),
   ]);
   return {
     ...(version !== undefined && { version }),
-    podCertificates:
-      certificates && ['podcertificaterequests', 'clustertrustbundles'].every((one) => certificates.has(one)),
+    podCertificates,
     validatingPolicies: admission?.has('validatingadmissionpolicies'),
     mutatingPolicies: admission?.has('mutatingadmissionpolicies'),
   };

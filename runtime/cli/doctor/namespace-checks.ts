@@ -2,10 +2,12 @@
  * Checks of namespaces: the label where it is needed, and nowhere else.
  * @module
  */
+
 import { NAMESPACE_LABEL } from '../../contract.ts';
+import { isLabelled } from '../../kubernetes/cluster-state.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { counted, isLabelled, isLeftAlone, named } from './ours.ts';
+import { counted, isLeftAlone, named } from './ours.ts';
 
 /** The checks. */
 export const namespaceChecks: readonly Check[] = [

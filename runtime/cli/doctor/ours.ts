@@ -2,7 +2,7 @@
  * What of the facts is Autocert's, asked by several checks. Pure.
  * @module
  */
-import { DOMAIN, NAMESPACE_LABEL } from '../../contract.ts';
+import { DOMAIN } from '../../contract.ts';
 import { isExcluded } from '../../policy/reserved-names.ts';
 import type { Part } from '../status/installation.ts';
 import type { Facts, RegisteredWebhook, Stuck } from './facts.ts';
@@ -37,11 +37,6 @@ export function ownWebhook({ webhooks, namespace }: Facts): RegisteredWebhook | 
 export function isOfInstallation({ kind, configuration, service }: RegisteredWebhook, namespace: string): boolean {
   const isHere = service === undefined || service.namespace === namespace;
   return kind === 'mutatingwebhookconfiguration' && configuration === 'autocert' && isHere;
-}
-
-/** Whether a namespace has the label. */
-export function isLabelled(labels: Readonly<Record<string, string>> | undefined): boolean {
-  return labels?.[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 }
 
 /** Whether the pods of a namespace get nothing, label or not. */

@@ -2,11 +2,12 @@
  * Checks of pods that ask for a certificate and are there.
  * @module
  */
+import { isLabelled } from '../../kubernetes/cluster-state.ts';
 import type { AskingPod, Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
 import { isAgent } from './gather-pods.ts';
 import { isOlder } from './image-version.ts';
-import { hasWebhook, isLabelled, isLeftAlone, isOfImage, named } from './ours.ts';
+import { hasWebhook, isLeftAlone, isOfImage, named } from './ours.ts';
 
 /** The checks. */
 export const podChecks: readonly Check[] = [

@@ -7,7 +7,7 @@ import { Annotation } from '../../contract.ts';
 import { isRecord } from '../../lib/validator.ts';
 import type { Manifest } from '../manifests.ts';
 import { excerpt } from '../terminal.ts';
-import { podOf, WORKLOAD_KINDS, type WorkloadKind } from '../workloads.ts';
+import { podOf, WORKLOAD_KINDS, type WorkloadKind, workloadsPath } from '../workloads.ts';
 import type { Uncreated } from './facts.ts';
 import { type Look, MAX_TEXT } from './look.ts';
 
@@ -63,8 +63,7 @@ async function uncreated(
   { kind, namespace, name, message }: Attempt,
   system: string,
 ): Promise<Uncreated | undefined> {
-  const group = kind.group === '' ? '/api/v1' : `/apis/${kind.group}/v1`;
-  const path = `${group}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}/${encodeURIComponent(name)}`;
+  const path = `${workloadsPath(kind, namespace)}/${encodeURIComponent(name)}`;
   const found = await look.get<Manifest>(path, `${kind.plural} in namespace ${namespace}`);
   if (!found || !lacksPods(found)) return undefined;
   const { annotations } = podOf(found, kind)?.metadata ?? {};

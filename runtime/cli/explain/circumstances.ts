@@ -3,7 +3,7 @@
  * @module
  */
 import { NAMESPACE_LABEL } from '../../contract.ts';
-import { namespaceLabels } from '../../kubernetes/cluster-state.ts';
+import { isLabelled, namespaceLabels } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { isRecord } from '../../lib/validator.ts';
 import { type Capabilities, capabilitiesOf, findCapabilities } from '../../webhook/capabilities.ts';
@@ -79,14 +79,10 @@ function namespacesBy({
   return {
     isEnabled: async (namespace) => {
       const own = inDocuments.get(namespace);
-      if (own) return isEnabledBy(own);
-      return ofCluster ? ofCluster(namespace) : isEnabledBy(labels);
+      if (own) return isLabelled(own);
+      return ofCluster ? ofCluster(namespace) : isLabelled(labels);
     },
   };
-}
-
-function isEnabledBy(labels: Readonly<Record<string, unknown>>): boolean {
-  return Object.hasOwn(labels, NAMESPACE_LABEL.key) && labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 }
 
 function labelsOf({ metadata }: Manifest): [name: unknown, labels: Readonly<Record<string, unknown>>] {

@@ -8,7 +8,15 @@ import { isRecord, shown } from '../../lib/validator.ts';
 import { isDnsLabel } from '../../policy/names.ts';
 import type { Connection } from '../cluster-connection.ts';
 import type { Manifest } from '../manifests.ts';
-import { nameOf, podOf, WORKLOAD_KINDS, type WorkloadKind, workloadKindNamed, workloadKindOf } from '../workloads.ts';
+import {
+  nameOf,
+  podOf,
+  WORKLOAD_KINDS,
+  type WorkloadKind,
+  workloadKindNamed,
+  workloadKindOf,
+  workloadsPath,
+} from '../workloads.ts';
 import type { Subject } from './explanation.ts';
 
 /** Most objects that are named at once. */
@@ -47,8 +55,7 @@ export function namedObjects(words: readonly string[]): NamedObject[] {
  * @throws AutocertError `INVALID_INPUT` when there is none; what the API server refuses
  */
 export async function subjectOf({ kind, name }: NamedObject, namespace: string, { api }: Connection): Promise<Subject> {
-  const group = kind.group === '' ? '/api/v1' : `/apis/${kind.group}/v1`;
-  const found = await ifFound(api.get<Manifest>(`${group}/namespaces/${namespace}/${kind.plural}/${name}`));
+  const found = await ifFound(api.get<Manifest>(`${workloadsPath(kind, namespace)}/${name}`));
   const pod = found && podOf(found, kind);
   if (!pod) throw invalid(`there is no ${kind.kind.toLowerCase()}/${name} in namespace ${namespace}: -n names another`);
   return { kind: kind.kind, namespace, name, pod, live: kind.kind === 'Pod' };

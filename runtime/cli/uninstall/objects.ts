@@ -2,7 +2,7 @@
  * The objects of an installation that go when it goes, in the order in which nothing gets stuck. Reads only.
  * @module
  */
-import { SIGNER_NAME } from '../../contract.ts';
+import { PART_OF, SIGNER_NAME } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { pages } from '../../kubernetes/pages.ts';
 import { AutocertError } from '../../lib/errors.ts';
@@ -33,7 +33,7 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const MONITORING = '/apis/monitoring.coreos.com/v1';
 /** By this label all of Autocert is found again. */
-const OURS = { labelSelector: 'app.kubernetes.io/part-of=autocert' };
+const OURS = { labelSelector: `${PART_OF.key}=${PART_OF.value}` };
 /** Objects of a kind that an installation may have: more are not ours. */
 const MAX_OF_A_KIND = 1_000;
 

@@ -2,7 +2,7 @@
  * What `autocert uninstall` would do, and the words for it. Reads only.
  * @module
  */
-import { ALLOW_DELETION, DOMAIN, NAMESPACE_LABEL, PkiObject } from '../../contract.ts';
+import { ALLOW_DELETION, DOMAIN, NAMESPACE_LABEL, PART_OF, PkiObject } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
@@ -48,7 +48,7 @@ export async function planUninstall(
 ): Promise<UninstallPlan> {
   const { autocertNamespace: name, deletePki } = scope;
   const found = await ifFound(api.get<ReadObject>(`/api/v1/namespaces/${name}`));
-  if (deletePki && found && found.metadata?.labels?.['app.kubernetes.io/part-of'] !== 'autocert') {
+  if (deletePki && found && found.metadata?.labels?.[PART_OF.key] !== PART_OF.value) {
     throw new AutocertError(
       'INVALID_INPUT',
       `namespace ${name} is not Autocert's own, and may hold what is not: delete the Secrets one by one, see docs/uninstall.md`,

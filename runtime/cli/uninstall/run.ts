@@ -5,7 +5,7 @@
  */
 import type { V1Namespace } from '@kubernetes/client-node';
 import { NAMESPACE_LABEL } from '../../contract.ts';
-import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { type KubernetesApi, MERGE_PATCH } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { sleep as realSleep, type Sleep } from '../../lib/loops.ts';
 import { parseDuration } from '../../policy/duration.ts';
@@ -44,7 +44,6 @@ export interface UninstallEffects {
   readonly now?: () => number;
 }
 
-const MERGE_PATCH = 'application/merge-patch+json';
 const LOOK_EVERY_MS = 1_000;
 
 /**

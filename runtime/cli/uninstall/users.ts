@@ -4,8 +4,9 @@
  */
 import { Annotation, DOMAIN, NAMESPACE_LABEL, STATUS_INJECTED } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { METADATA_ONLY } from '../../kubernetes/pages.ts';
 import { isRecord } from '../../lib/validator.ts';
-import { WORKLOAD_KINDS, type WorkloadKind } from '../workloads.ts';
+import { WORKLOAD_KINDS, type WorkloadKind, workloadsPath } from '../workloads.ts';
 import { pagesIfAny, type ReadObject } from './objects.ts';
 
 /** Something that is counted to its end and named as far as there is room. */
@@ -39,7 +40,6 @@ const MAX_NAMES = 50;
 /** Namespaces and templates that one run changes. */
 const MAX_NAMESPACES = 10_000;
 const MAX_TEMPLATES = 10_000;
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 /** Kinds whose templates make pods, and can be changed: a Job's cannot, and a pod's annotations are never changed. */
 const KINDS = WORKLOAD_KINDS.filter(({ kind }) => kind !== 'Pod' && kind !== 'Job');
@@ -75,8 +75,7 @@ export async function annotatedTemplates(api: Api, except: string): Promise<Temp
   const owned: string[] = [];
   let ownedCount = 0;
   for (const kind of KINDS) {
-    const root = kind.group === '' ? '/api/v1' : `/apis/${kind.group}/v1`;
-    for await (const items of pagesIfAny<Readonly<Record<string, unknown>>>(api, `${root}/${kind.plural}`)) {
+    for await (const items of pagesIfAny<Readonly<Record<string, unknown>>>(api, workloadsPath(kind))) {
       for (const object of items) {
         const keys = annotationsOf(object, kind);
         const { name, namespace, ownerReferences } = object.metadata as {
@@ -94,7 +93,7 @@ export async function annotatedTemplates(api: Api, except: string): Promise<Temp
           continue;
         }
         if (own.length === MAX_TEMPLATES) return { own, owned: { count: ownedCount, names: owned }, more: true };
-        const path = `${root}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}/${encodeURIComponent(name)}`;
+        const path = `${workloadsPath(kind, namespace)}/${encodeURIComponent(name)}`;
         own.push({ label, path, patch: without(keys, kind) });
       }
     }

@@ -5,6 +5,7 @@ import { readBundle } from '../../../runtime/cli/install/bundle.ts';
 import { ownImage } from '../../../runtime/cli/install/own-image.ts';
 import { type InstallOptions, install } from '../../../runtime/cli/install/run.ts';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { commandEffects } from '../../support/command-effects.ts';
 import { type InstallableOptions, installableCluster } from '../../support/installable-cluster.ts';
 import type { ObjectStore, Write } from '../../support/object-store.ts';
 
@@ -31,23 +32,15 @@ async function run(
   image?: string,
   program = 'runtime/cli/main.ts',
 ) {
-  let text = '';
-  let time = 0;
+  const { text, effects } = commandEffects();
   const asked = { dir: DIST, timeout: '1m', dryRun: false, forceConflicts: false, showPasswords: false, ...options };
   const failure = await install(asked, {
     connect: () => ({ api: store }),
     program,
     ownImage: async () => image,
-    write: (more) => {
-      text += more;
-    },
-    colour: false,
-    now: () => time,
-    sleep: async (ms) => {
-      time += ms;
-    },
+    ...effects,
   }).catch((error: Error) => error);
-  return { text, failure, code: (failure as { code?: string } | undefined)?.code };
+  return { text: text(), failure, code: (failure as { code?: string } | undefined)?.code };
 }
 
 const applied = ({ writes }: ObjectStore) => writes.filter(({ method }) => method === 'apply').map(({ path }) => path);

@@ -1,5 +1,6 @@
 import { type UninstallOptions, uninstall } from '../../../runtime/cli/uninstall/run.ts';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { commandEffects } from '../../support/command-effects.ts';
 import { ObjectStore, type Write } from '../../support/object-store.ts';
 
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
@@ -82,24 +83,11 @@ function cluster() {
 }
 
 async function run(store: ObjectStore, options: Partial<UninstallOptions> = {}) {
-  let text = '';
-  let time = 0;
+  const { text, effects } = commandEffects();
   const asked = { yes: false, deletePki: false, cleanAnnotations: false, timeout: '1m', autocertNamespace: 'step' };
-  const failure = await uninstall(
-    { ...asked, ...options },
-    {
-      connect: () => ({ api: store }),
-      write: (more) => {
-        text += more;
-      },
-      colour: false,
-      now: () => time,
-      sleep: async (ms) => {
-        time += ms;
-      },
-    },
-  ).catch((error: Error) => error);
-  return { text, failure };
+  const world = { connect: () => ({ api: store }), ...effects };
+  const failure = await uninstall({ ...asked, ...options }, world).catch((error: Error) => error);
+  return { text: text(), failure };
 }
 
 const deleted = ({ writes }: ObjectStore) => writes.filter(({ method }) => method === 'delete').map(({ path }) => path);
