@@ -9,6 +9,7 @@ const swc = {
 };
 
 export default {
+  maxWorkers: '100%', // of two cores Jest would leave one alone
   testTimeout: 30_000,
   projects: ['unit', 'interop'].map((name) => ({
     displayName: name,

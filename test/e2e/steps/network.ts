@@ -80,10 +80,10 @@ export function networkSteps({ kubectl, ownNode, inNetwork, print }: Context): S
       name: "the CA is open to webhook and signer, and closed to others: a tenant, a pod labelled like Autocert's, a guest",
       run: async () => {
         const all = await parties();
-        for (const door of [await toCa(), await toService('ca', 443)]) {
+        await each([await toCa(), await toService('ca', 443)], async (door) => {
           await all.expect('open', door, ['webhook', 'signer']);
           await all.expect('closed', door, STRANGERS);
-        }
+        });
       },
     },
     {
@@ -101,19 +101,19 @@ export function networkSteps({ kubectl, ownNode, inNetwork, print }: Context): S
       name: 'metrics of CA, supervisor, webhook and signer are open to whom metricsFrom names, and closed to others',
       run: async () => {
         const [all, doors] = [await parties(), await metrics()];
-        for (const door of doors) await all.expect('closed', door, STRANGERS);
+        await each(doors, (door) => all.expect('closed', door, STRANGERS));
         const policy = JSON.stringify(metricsPolicy()[0]);
         await kubectl.run(['apply', '-f', '-'], { input: policy });
         try {
-          for (const door of doors) {
+          await each(doors, async (door) => {
             await all.expect('open', door, ['prometheus']);
             await all.expect('closed', door, ['tenant', 'impostor', 'guest']);
-          }
+          });
           await all.expect('closed', await toCa(), ['prometheus']);
         } finally {
           await kubectl.run(['delete', '-f', '-'], { input: policy });
         }
-        for (const door of doors) await all.expect('closed', door, ['prometheus']);
+        await each(doors, (door) => all.expect('closed', door, ['prometheus']));
       },
     },
     {
@@ -165,6 +165,11 @@ export function networkSteps({ kubectl, ownNode, inNetwork, print }: Context): S
       print('       this network does not enforce NetworkPolicies: left out');
     },
   }));
+}
+
+/** Tries all doors at once: at a closed one an attempt waits for its whole patience. */
+async function each(doors: readonly Door[], attempt: (door: Door) => Promise<void>): Promise<void> {
+  await Promise.all(doors.map(attempt));
 }
 
 /** Whether the network of somebody's cluster closes what policies close. */
