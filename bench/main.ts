@@ -1,14 +1,14 @@
 /**
  * `npm run bench`: how fast, how large; each figure beside a baseline of the same run.
  *
- * `npm run bench -- admissions agent` runs some of it, `--json` prints it for machines. What needs a Kubernetes node of its
+ * `npm run bench -- admissions agent` runs some of it. What needs a Kubernetes node of its
  * own (Linux, root) runs by name only: `cluster`, `storm`; `--cluster` adds the first to all the rest. So do `databases`, which
  * needs PostgreSQL and MariaDB, and `simulation`, which measures nothing: agents through outages, in simulated time.
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { buildInto } from '../scripts/build.ts';
+import { flagsOf } from '../scripts/flags.ts';
 import { admissions } from './admissions.ts';
 import { agent } from './agent.ts';
 import { certificates } from './certificates.ts';
@@ -36,14 +36,21 @@ const ON_A_NODE: Readonly<Record<string, (on: MeasuredCluster) => Promise<Figure
 const DATABASES = 'databases';
 const SIMULATION = 'simulation';
 
-const { values, positionals } = parseArgs({
+const names = [...Object.keys(BENCHMARKS), ...Object.keys(ON_A_NODE), DATABASES, SIMULATION];
+const HELP = `npm run bench [-- flags] [NAME...]: each figure beside a baseline of the same run
+
+  NAME        ${names.join(', ')}
+              without: ${Object.keys(BENCHMARKS).join(', ')}
+  --cluster   also what takes a Kubernetes node (Linux, root)
+  --json      for machines`;
+
+const { values, positionals } = flagsOf(HELP, {
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
   },
 });
-const names = [...Object.keys(BENCHMARKS), ...Object.keys(ON_A_NODE), DATABASES, SIMULATION];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`not known: ${unknown.join(', ')}; there are ${names.join(', ')}`);

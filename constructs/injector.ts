@@ -6,7 +6,7 @@ import { Duration } from 'cdk8s';
 import { DELIVERIES, type Delivery, SIDECAR_STYLES, type SidecarStyle } from '../runtime/contract.ts';
 import { goDuration, isDuration } from './lifetimes.ts';
 import { defined } from './objects.ts';
-import { type ContainerResources, checkResources } from './pods.ts';
+import { type ContainerResources, checkPullSecrets, checkResources } from './pods.ts';
 import {
   checkFlag,
   checkKey,
@@ -61,6 +61,11 @@ export interface WebhookInjectorOptions {
   /** CPU and memory of an injected agent. @default - requests 10m and 16Mi, at most 1 CPU and 128Mi */
   readonly agentResources?: ContainerResources;
   /**
+   * Names of Secrets, of type `kubernetes.io/dockerconfigjson`, that pods with an agent get besides their own, so that
+   * kubelet can pull its image. They have to be in the namespaces of these pods. @default - none: pods have their own
+   */
+  readonly agentImagePullSecrets?: readonly string[];
+  /**
    * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses wrong annotations at `kubectl apply` of the
    * Deployment, StatefulSet, DaemonSet, Job or CronJob, before a pod is made of it. @default true
    */
@@ -89,6 +94,7 @@ export interface WebhookSettings {
   readonly delivery: Delivery;
   readonly sidecar: SidecarStyle;
   readonly agentResources: ContainerResources;
+  readonly agentImagePullSecrets: readonly string[] | undefined;
   readonly workloadPolicy: boolean;
   readonly apiServerClientCa: (ApiServerClientCa & { readonly key: string }) | undefined;
 }
@@ -105,6 +111,7 @@ export class Injector {
       delivery: checkOneOf('delivery', options.delivery ?? 'auto', DELIVERIES),
       sidecar: checkOneOf('sidecar', options.sidecar ?? 'auto', SIDECAR_STYLES),
       agentResources: checkResources('agentResources', options.agentResources ?? AGENT_RESOURCES),
+      agentImagePullSecrets: checkOptional('agentImagePullSecrets', options.agentImagePullSecrets, checkPullSecrets),
       workloadPolicy: checkFlag('workloadPolicy', options.workloadPolicy ?? true),
       apiServerClientCa: checkOptional('apiServerClientCa', options.apiServerClientCa, checkClientCa),
     });

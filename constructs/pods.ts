@@ -122,8 +122,8 @@ export function podProps(props: PodProps): PodProps {
   };
 }
 
-/** Each once: the API server merges them by name. */
-function checkPullSecrets(prop: string, value: unknown): readonly string[] {
+/** Names of Secrets to pull images by, each once: the API server merges them by name. */
+export function checkPullSecrets(prop: string, value: unknown): readonly string[] {
   const names = checkList(prop, value, checkObjectName);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   return twice === undefined ? names : refuse(prop, names, `it takes "${twice}" once`);

@@ -103,6 +103,7 @@ function webhookConfig({ ca, image, agentImage, userFromPlatform, settings, hasS
     agent: {
       ...defined({ image: agentImage }),
       imagePullPolicy: image.imagePullPolicy,
+      ...defined({ imagePullSecrets: settings.agentImagePullSecrets }),
       resources: settings.agentResources,
       ...(userFromPlatform && { userFromPlatform }),
     },

@@ -293,6 +293,8 @@ export interface AgentContainer {
   /** Absent: that of the webhook itself. */
   readonly image?: string;
   readonly imagePullPolicy: string;
+  /** Names of Secrets of the pod's namespace by which kubelet pulls the image, besides the pod's own. Absent: none. */
+  readonly imagePullSecrets?: readonly string[];
   /** `resources` of the container as the Kubernetes API has it. */
   readonly resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
   /** `true`: the platform says who it runs as, unless the pod does. Absent: user and group 65532. */

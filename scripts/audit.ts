@@ -12,11 +12,15 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { type AuditException, auditVerdict, signatureVerdict, type Verdict } from './audit-verdict.ts';
 import { builtPackages } from './bundled-packages.ts';
+import { flagsOf } from './flags.ts';
 import { buildBundles } from './image.ts';
 import { ROOT, readJson } from './project-files.ts';
+
+const HELP = `npm run audit [-- flags]: known vulnerabilities, and signatures, of what npm installed
+
+  --require   fails where the registry does not answer these questions`;
 
 /** A registry may hiccup; one that is not there is not waited for. */
 const PATIENCE = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000'];
@@ -31,7 +35,7 @@ function npm(...args: string[]): Promise<string> {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { require: { type: 'boolean', default: false } } });
+  const { values } = flagsOf(HELP, { options: { require: { type: 'boolean', default: false } } });
   const [vulnerabilities, signatures] = [await npm('audit'), await npm('audit', 'signatures')];
   await buildBundles();
   const bundled = builtPackages().flatMap(({ places }) => places);

@@ -2,22 +2,16 @@
  * `npm run image`: writes the container image of this project, without Docker, to `build/autocert-image.tar`, and its bill of
  * materials beside it. Three layers: Node, which seldom changes, a shell, and the bundles. The same commit gives the same
  * digest, on any machine: all of it is built here or pinned (`scripts/image-packages.json`).
- *
- * - `--tag registry.example/autocert:1.0 --output /tmp/image.tar` names it otherwise.
- * - `--oci FOLDER` writes an OCI image layout, for all platforms, and `--push REGISTRY/NAME[:TAG]` puts that into a registry
- *   (`--plain-http`: one without TLS).
- * - `--platform linux/arm64` makes it for this platform alone.
- * - `--root /tmp/root` writes its files into a folder instead: what the Dockerfile does.
- * - `--update-packages` pins the newest packages.
- * - `--allow-newer-packages` takes what there is in place of pinned packages that are no more, with a warning.
+ * `-- --help` says what else it does.
  * @module
  */
 import { execFile } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { messageOf } from '../runtime/lib/errors.ts';
 import { writeImages } from './docker-archive.ts';
+import { flagsOf } from './flags.ts';
 import { nodeFiles, ownFiles, shellFiles, USER } from './image-files.ts';
 import { type ImageIngredients, imageIngredients } from './image-packages.ts';
 import { type Image, imageBlobs } from './oci-image.ts';
@@ -64,9 +58,23 @@ export async function buildBundles(): Promise<void> {
   await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.ts')]);
 }
 
+const HELP = `npm run image -- [flags]
+
+  without flags            build/autocert-image.tar, for this machine's platform: docker load, kind load image-archive
+  --output FILE            that archive, elsewhere
+  --oci FOLDER             an OCI image layout instead, for all platforms
+  --push REGISTRY/NAME[:TAG]
+                           puts it into a registry, for all platforms, with the password that \`docker login\` has kept
+  --plain-http             that registry has no TLS
+  --tag NAME:TAG           what it is called (more than once: several names)
+  --platform linux/arm64   for this platform alone
+  --root FOLDER            writes its files into a folder: what the Dockerfile does
+  --update-packages        pins the newest Debian packages in scripts/image-packages.json
+  --allow-newer-packages   takes newer ones, with a warning, where the pinned are no more`;
+
 /** The flags. */
 function flags() {
-  const { values } = parseArgs({
+  const { values } = flagsOf(HELP, {
     options: {
       tag: { type: 'string', multiple: true },
       output: { type: 'string' },

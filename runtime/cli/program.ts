@@ -71,7 +71,7 @@ function addCertificateCommands(parent: Command, formats: readonly string[]): vo
     `${nameOf(parent)} inspect --bundle --short site.crt`,
   )
     .description('show a certificate, as `step certificate inspect` does')
-    .addOption(new Option('--format <format>', 'how').choices(formats).default('text'))
+    .addOption(new Option('--format <format>', 'how to print it').choices(formats).default('text'))
     .option('--short', 'the gist in a few lines', false)
     .option('--bundle', 'every certificate of the file, not only the first', false)
     .action((file: string, options) => {

@@ -35,6 +35,7 @@ const WEBHOOK: Shape = {
   agent: object({
     image: optional(text),
     imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
+    imagePullSecrets: optional(list(text)),
     resources: object({ requests: mapOf(text), limits: mapOf(text) }),
     userFromPlatform: optional(flag),
   }),

@@ -75,7 +75,7 @@ const DOWNWARD = [
 
 /** Prepares the patch for all pods; what does not depend on the pod is made once, here. */
 export function sidecarPatch(settings: AgentSettings): SidecarPatch {
-  const { image, imagePullPolicy, resources, userFromPlatform } = settings.agent;
+  const { image, imagePullPolicy, imagePullSecrets = [], resources, userFromPlatform } = settings.agent;
   const environment = [
     { name: AgentEnv.autocertUrl, value: settings.autocertUrl },
     { name: AgentEnv.roots, value: settings.anchors.join('') },
@@ -100,12 +100,18 @@ export function sidecarPatch(settings: AgentSettings): SidecarPatch {
       : container(ContainerName.bootstrapper, AgentCommand.once, pod, spec);
     const renews = !alone && !spec.bootstrapperOnly;
     const renewer = renews && container(ContainerName.renewer, AgentCommand.run, pod, spec);
-    const { volumes, initContainers, containers } = pod.spec;
+    const { volumes, initContainers, containers, imagePullSecrets: own } = pod.spec;
+    const missing = imagePullSecrets.filter((name) => !own?.some((secret) => secret.name === name));
     return [
       ...addAll('/spec/volumes', volumes, VOLUMES),
       ...mountFiles(pod),
       addTo('/spec/initContainers', initContainers, first, spec.initFirst ? 'first' : 'last'),
       ...(renewer ? [addTo('/spec/containers', containers, renewer)] : []),
+      ...addAll(
+        '/spec/imagePullSecrets',
+        own,
+        missing.map((name) => ({ name })),
+      ),
       markInjected,
     ];
   };
@@ -117,6 +123,7 @@ const STAYS = {
 };
 
 function addAll(path: string, list: readonly unknown[] | null | undefined, values: readonly unknown[]): JsonPatch {
+  if (values.length === 0) return [];
   return list?.length ? values.map((value) => addTo(path, list, value)) : [{ op: 'add', path, value: values }];
 }
 

@@ -30,6 +30,7 @@ export interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[] | null;
   readonly volumes?: readonly { readonly name: string }[] | null;
+  readonly imagePullSecrets?: readonly { readonly name?: string }[] | null;
   readonly securityContext?: PodSecurityContext | null;
   readonly hostNetwork?: boolean | null;
   readonly dnsPolicy?: string | null;
@@ -75,6 +76,10 @@ export function podProblem(value: unknown): string | undefined {
   }
   if (!isAbsent(spec.volumes) && !isListOf(spec.volumes, (volume) => isText(volume.name))) {
     return 'object.spec.volumes must be a list of volumes';
+  }
+  // A reference may lack its name, by the API's own rules.
+  if (!isAbsent(spec.imagePullSecrets) && !isListOf(spec.imagePullSecrets, () => true)) {
+    return 'object.spec.imagePullSecrets must be a list of objects';
   }
   return isAbsent(spec.securityContext) || isRecord(spec.securityContext)
     ? undefined

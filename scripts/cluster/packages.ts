@@ -37,6 +37,7 @@ const GROUPS: Readonly<Record<PackageGroup, readonly Wanted[]>> = {
     ['openssl', 'openssl'],
     ['jq', 'jq'], // the guides' commands use it
     ['nsenter', 'util-linux'],
+    ['docker-registry', 'docker-registry'], // the image is pulled from it
   ],
   // Not mariadb-server: that is these programs, a system service and its user.
   databases: [

@@ -4,14 +4,20 @@
  * @module
  */
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { flagsOf } from '../../scripts/flags.ts';
 import { ApiServer } from '../support/api-server.ts';
 import { compare, prepare } from './agreement.ts';
 import type { Outcome } from './outcome.ts';
 import { podCertificateRequests, statusesAreTaken } from './pod-certificate-requests.ts';
 import { admissionReviews, certificateRequests, certificateSigningRequests } from './programs.ts';
 
-const { values } = parseArgs({
+const HELP = `npm run fuzz [-- flags]: what comes from outside, many times, with a real API server as the judge
+
+  --seed N        the same cases again
+  --count N       cases a target (20000)
+  --api-count N   cases that the API server judges (as --count); 0: no API server is started`;
+
+const { values } = flagsOf(HELP, {
   options: {
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     count: { type: 'string', default: '20000' },

@@ -15,7 +15,13 @@ import { parseReference } from '../../scripts/registry/reference.ts';
 import { textFile, writeFiles } from '../../scripts/root-files.ts';
 import { missingLibraries } from '../../scripts/shared-libraries.ts';
 import { entriesOf } from '../../scripts/tar-reader.ts';
-import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import {
+  byPassword,
+  type DockerRegistry,
+  dockerConfig,
+  LOGIN,
+  startDockerRegistry,
+} from '../support/docker-registry.ts';
 import { buildImage, copyProject } from '../support/image-build.ts';
 import { output, program } from '../support/programs.ts';
 
@@ -131,9 +137,7 @@ describe('npm run image -- --oci and --push', () => {
 });
 
 describe('a registry that asks who one is', () => {
-  /** bcrypt of {@link PASSWORD}, as htpasswd has it. */
-  const HTPASSWD = 'me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n';
-  const PASSWORD = 'correct horse';
+  const RIGHT = `${LOGIN.user}:${LOGIN.password}`;
   const small: ImageBlobs = imageBlobs(
     ['amd64', 'arm64'].map((architecture) => ({
       tags: ['a:1'],
@@ -150,9 +154,7 @@ describe('a registry that asks who one is', () => {
 
   /** Pushes with these credentials, as `docker login` writes them. */
   function push(registry: DockerRegistry, login?: string, lines: string[] = []): Promise<string> {
-    process.env.DOCKER_CONFIG = mkdtempSync(join(dir, 'docker-'));
-    const auths = login && { [registry.host]: { auth: Buffer.from(login).toString('base64') } };
-    writeFileSync(join(process.env.DOCKER_CONFIG, 'config.json'), JSON.stringify({ auths: auths ?? {} }));
+    process.env.DOCKER_CONFIG = dockerConfig(dir, registry.host, login);
     const target = parseReference(`${registry.host}/a/b`, '1');
     return pushImages(new Registry(target, registryAccess(target, true)), target.tag, small, (line) =>
       lines.push(line),
@@ -162,20 +164,18 @@ describe('a registry that asks who one is', () => {
   describe('by a password', () => {
     let registry: DockerRegistry;
     beforeAll(async () => {
-      const path = join(dir, 'htpasswd');
-      writeFileSync(path, HTPASSWD);
-      registry = await startDockerRegistry(dir, { htpasswd: { realm: 'a test', path } });
+      registry = await startDockerRegistry(dir, { auth: byPassword(dir) });
     });
     afterAll(() => registry?.[Symbol.asyncDispose]());
 
     test('takes the right one; the second time, all is there already', async () => {
       const lines: string[] = [];
-      const digest = await push(registry, `me:${PASSWORD}`);
-      expect(await push(registry, `me:${PASSWORD}`, lines)).toBe(digest);
+      const digest = await push(registry, RIGHT);
+      expect(await push(registry, RIGHT, lines)).toBe(digest);
       expect(lines.filter((line) => line.includes('there already'))).toHaveLength(5); // three layers, two configurations
       const headers = {
         accept: MediaType.index,
-        authorization: `Basic ${Buffer.from(`me:${PASSWORD}`).toString('base64')}`,
+        authorization: `Basic ${Buffer.from(RIGHT).toString('base64')}`,
       };
       const answer = await fetch(`${registry.url}/v2/a/b/manifests/1`, { headers });
       expect(`sha256:${sha256(Buffer.from(await answer.arrayBuffer()))}`).toBe(digest);
@@ -230,9 +230,9 @@ describe('a registry that asks who one is', () => {
       await new Promise((resolve) => tokens.once('listening', resolve));
       const realm = `http://127.0.0.1:${(tokens.address() as AddressInfo).port}/token`;
       const token = { realm, service: 'a registry', issuer: 'tokens', rootcertbundle: certificate };
-      await using registry = await startDockerRegistry(dir, { token });
-      expect(await push(registry, `me:${PASSWORD}`)).toMatch(/^sha256:/);
-      expect(asked).toEqual([`repository:a/b:pull,push me:${PASSWORD}`]);
+      await using registry = await startDockerRegistry(dir, { auth: { token } });
+      expect(await push(registry, RIGHT)).toMatch(/^sha256:/);
+      expect(asked).toEqual([`repository:a/b:pull,push ${RIGHT}`]);
     } finally {
       tokens.close();
     }

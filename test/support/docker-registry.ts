@@ -1,14 +1,17 @@
 /**
- * Debian's `docker-registry` on loopback, with its storage in a folder of its own.
+ * Debian's `docker-registry` on loopback, of this machine or of a network of its own, with its storage in a folder of its own.
  * @module
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { waitFor } from '../../scripts/cluster/shell.ts';
+import { run, waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
 import { freePort } from './running-ca.ts';
+
+/** Asks for an address and prints the status alone; fails where nobody answers. */
+const STATUS = ['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}'];
 
 /** A registry that runs. */
 export interface DockerRegistry extends AsyncDisposable {
@@ -17,12 +20,41 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly url: string;
 }
 
-/**
- * Starts one; ready when it answers.
- * @param auth the part `auth` of its configuration. Absent: everybody may push
- */
-export async function startDockerRegistry(dir: string, auth?: object): Promise<DockerRegistry> {
-  const host = `127.0.0.1:${await freePort()}`;
+/** Who may push and pull where {@link byPassword} is asked. */
+export const LOGIN = { user: 'me', password: 'correct horse' } as const;
+
+/** bcrypt of {@link LOGIN}, as htpasswd has it. */
+const HTPASSWD = 'me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n';
+
+/** What a registry is started with. */
+export interface DockerRegistryOptions {
+  /** The part `auth` of its configuration. @default - everybody may push */
+  readonly auth?: object;
+  /** @default - one that is free on this machine */
+  readonly port?: number;
+  /** Runs a command in the network that it listens in. @default - this machine's */
+  readonly inNetwork?: (argv: readonly string[]) => readonly string[];
+}
+
+/** For {@link DockerRegistryOptions.auth}: {@link LOGIN} alone gets in. */
+export function byPassword(dir: string): object {
+  const path = join(dir, 'htpasswd');
+  writeFileSync(path, HTPASSWD);
+  return { htpasswd: { realm: 'a test', path } };
+}
+
+/** A folder for `DOCKER_CONFIG`, with what `docker login` would have written into it. */
+export function dockerConfig(parent: string, registry: string, login?: string): string {
+  const dir = mkdtempSync(join(parent, 'docker-'));
+  const auths = login && { [registry]: { auth: Buffer.from(login).toString('base64') } };
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ auths: auths ?? {} }));
+  return dir;
+}
+
+/** Starts one; ready when it answers. */
+export async function startDockerRegistry(dir: string, options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+  const { auth, port, inNetwork = (argv) => argv } = options;
+  const host = `127.0.0.1:${port ?? (await freePort())}`;
   const root = join(dir, `storage-${host.split(':')[1]}`);
   mkdirSync(root);
   const file = `${root}.yaml`;
@@ -35,13 +67,14 @@ export async function startDockerRegistry(dir: string, auth?: object): Promise<D
     ...(auth && { auth }),
   };
   writeFileSync(file, JSON.stringify(config));
-  const child = spawn(await program('docker-registry'), ['serve', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command = '', ...args] = inNetwork([await program('docker-registry'), 'serve', file]);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
   const url = `http://${host}`;
   const answered = async () => {
     if (child.exitCode !== null) throw new Error(`it did not start: ${said}`);
-    return (await fetch(`${url}/v2/`)).status < 500;
+    return Number(await run(inNetwork([...STATUS, `${url}/v2/`]))) < 500;
   };
   await waitFor('docker-registry', answered, { everyMs: 20 });
   return {

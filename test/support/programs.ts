@@ -36,6 +36,8 @@ const SYSTEM = {
   prometheus: 'prometheus',
   promtool: 'prometheus',
   'docker-registry': 'docker-registry',
+  zsh: 'zsh',
+  fish: 'fish',
   'qemu-aarch64': 'qemu-user',
   'qemu-x86_64': 'qemu-user',
 } as const;

@@ -25,7 +25,9 @@ export function addDoctor(program: Command): void {
     .description(
       'what is wrong with Autocert and the cluster around it, a line each with its remedy; reads only, and no Secret',
     )
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json', 'yaml']).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it').choices(['table', 'json', 'yaml']).default('table'),
+    )
     .option('-n, --autocert-namespace <name>', 'namespace of Autocert itself', 'step')
     .addHelpText('after', HELP)
     .action((options) =>

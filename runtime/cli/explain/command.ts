@@ -31,7 +31,9 @@ export function addExplain(program: Command): void {
     )
     .option('-f, --filename <file>', 'manifests, YAML or JSON; -: standard input; can be given more than once', collect)
     .option('-n, --namespace <name>', "namespace of what names none; absent: the kubeconfig's, else default")
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json', 'yaml']).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it').choices(['table', 'json', 'yaml']).default('table'),
+    )
     .option('--diff', 'also the pod before and after, as a unified diff of YAML', false)
     .option(
       '--config <file>',

@@ -25,7 +25,11 @@ export function addStatus(program: Command): void {
     .description('CA, webhook, signer, roots, admission, and every pod that asks for a certificate; reads only')
     .option('-n, --namespace <name>', "whose pods; absent: the kubeconfig's namespace, else default")
     .option('-A, --all-namespaces', 'pods of all namespaces', false)
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'wide', 'json', 'yaml']).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it')
+        .choices(['table', 'wide', 'json', 'yaml'])
+        .default('table'),
+    )
     .option('-w, --watch', 'again every two seconds, until Ctrl-C', false)
     .option('--autocert-namespace <name>', 'namespace of Autocert itself', 'step')
     .addHelpText('after', HELP)

@@ -19,6 +19,7 @@ import { nativeSteps } from './native.ts';
 import { networkSteps } from './network.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
+import { registrySteps } from './registry.ts';
 import { renewalSteps } from './renewal.ts';
 import { restoreSteps } from './restore.ts';
 import { rightsSteps } from './rights.ts';
@@ -62,5 +63,6 @@ export function allSteps(context: Context): Step[] {
     ...rotation.replace,
     ...federationSteps(context),
     ...lifecycleSteps(context),
+    ...registrySteps(context), // nothing after it has an image
   ];
 }

@@ -344,11 +344,16 @@ describe('AutocertWebhook', () => {
       made({
         image: `registry.example.com:5000/autocert@sha256:${'0'.repeat(64)}`,
         imagePullPolicy: 'Always',
-        injector: Injector.webhook({ agentResources, delivery: 'sidecar', sidecar: 'classic' }),
+        injector: Injector.webhook({
+          agentResources,
+          agentImagePullSecrets: ['registry'],
+          delivery: 'sidecar',
+          sidecar: 'classic',
+        }),
       }),
     );
     expect(manifests).toMatchObject({
-      agent: { imagePullPolicy: 'Always', resources: agentResources },
+      agent: { imagePullPolicy: 'Always', imagePullSecrets: ['registry'], resources: agentResources },
       delivery: 'sidecar',
       sidecar: 'classic',
     });

@@ -127,6 +127,20 @@ describe('other shapes', () => {
   });
 });
 
+test('the pod gets the Secrets to pull the image by, besides its own, and none that it has already', () => {
+  const { agent, ...rest } = webhookConfig();
+  const config = { ...rest, agent: { ...agent, imagePullSecrets: ['registry', 'mirror'] } };
+  const secretsOf = (spec: Partial<PodSpec>) => inject({}, withSpec(spec), 'native', config).spec.imagePullSecrets;
+  expect(secretsOf({})).toEqual([{ name: 'registry' }, { name: 'mirror' }]);
+  expect(secretsOf({ imagePullSecrets: null })).toEqual([{ name: 'registry' }, { name: 'mirror' }]);
+  expect(secretsOf({ imagePullSecrets: [{ name: 'own' }, { name: 'mirror' }] })).toEqual([
+    { name: 'own' },
+    { name: 'mirror' },
+    { name: 'registry' },
+  ]);
+  expect(inject().spec).not.toHaveProperty('imagePullSecrets');
+});
+
 describe('who the agent runs as', () => {
   test.each([
     ['nonroot', {}, {}, [65532, 65532, true]],
