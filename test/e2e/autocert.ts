@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { type Result, run, tryRun } from '../../scripts/cluster/shell.ts';
 import type { Context } from './context.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../runtime/cli/main.ts');
+/** The command, of this repository. */
+export const AUTOCERT = [process.execPath, join(import.meta.dirname, '../../runtime/cli/main.ts')] as const;
 
 /** Runs `autocert args…` against the cluster under test, which must succeed; returns standard output. */
 export function autocert(context: Context, args: readonly string[]): Promise<string> {
@@ -19,7 +20,7 @@ export function tryAutocert(context: Context, args: readonly string[], input: st
 }
 
 function argvOf({ inNetwork }: Context, args: readonly string[]): readonly string[] {
-  return inNetwork([process.execPath, PROGRAM, ...args]);
+  return inNetwork([...AUTOCERT, ...args]);
 }
 
 function environmentOf({ kubectl }: Context) {

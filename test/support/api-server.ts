@@ -32,15 +32,24 @@ export class ApiServer implements AsyncDisposable {
   readonly #port: number;
   readonly #end: () => Promise<void>;
 
-  private constructor(port: number, token: string, ca: string, end: () => Promise<void>) {
+  /** A kubeconfig for the administrator; it is gone when the server is. */
+  readonly kubeconfig: string;
+
+  private constructor(port: number, token: string, dir: string, end: () => Promise<void>) {
     this.#port = port;
     this.#token = token;
+    this.kubeconfig = join(dir, 'kubeconfig');
+    const ca = readFileSync(join(dir, 'pki/ca.crt'), 'utf8');
+    writeFileSync(this.kubeconfig, kubeconfigOf(port, token, ca), { mode: 0o600 });
     this.#agent = new Agent({ keepAlive: true, maxSockets: 32, ca });
     this.#end = end;
   }
 
-  /** Starts one; ready when it says so. Builds the programs where they are missing, which takes minutes. */
-  static async start(): Promise<ApiServer> {
+  /**
+   * Starts one; ready when it says so. Builds the programs where they are missing, which takes minutes.
+   * @param more flags of kube-apiserver besides those that it always has
+   */
+  static async start(more: Readonly<Record<string, string>> = {}): Promise<ApiServer> {
     await ensurePrograms(() => undefined, ['etcd']);
     await ensureKubernetes(() => undefined);
     const dir = mkdtempSync(join(tmpdir(), 'autocert-api-server-'));
@@ -60,8 +69,10 @@ export class ApiServer implements AsyncDisposable {
       const token = randomBytes(16).toString('hex');
       writeFileSync(join(dir, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
       children.push(launch(dir, join(BIN, 'etcd'), etcdFlags(dir, client, peer)));
-      children.push(launch(dir, join(KUBERNETES_BIN, 'kube-apiserver'), apiServerFlags(dir, client, secure)));
-      const server = new ApiServer(secure, token, readFileSync(join(dir, 'pki/ca.crt'), 'utf8'), async () => {
+      children.push(
+        launch(dir, join(KUBERNETES_BIN, 'kube-apiserver'), { ...apiServerFlags(dir, client, secure), ...more }),
+      );
+      const server = new ApiServer(secure, token, dir, async () => {
         server.#agent.destroy();
         await end();
       });
@@ -114,6 +125,21 @@ export class ApiServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#end();
   }
+}
+
+function kubeconfigOf(port: number, token: string, ca: string): string {
+  const cluster = {
+    server: `https://127.0.0.1:${port}`,
+    'certificate-authority-data': Buffer.from(ca).toString('base64'),
+  };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'admin',
+    contexts: [{ name: 'admin', context: { cluster: 'it', user: 'admin' } }],
+    clusters: [{ name: 'it', cluster }],
+    users: [{ name: 'admin', user: { token } }],
+  });
 }
 
 function launch(dir: string, program: string, flags: Readonly<Record<string, string>>): ChildProcess {

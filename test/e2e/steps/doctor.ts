@@ -8,8 +8,10 @@ import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { tryAutocert } from '../autocert.ts';
 import type { Context, Step } from '../context.ts';
 import { SYSTEM } from '../context.ts';
+import { manifestsOf } from '../installed.ts';
 import { autocertBreakages } from '../sick/autocert.ts';
 import { type Breakage, DOCTOR_NAMESPACES, prepareNamespaces } from '../sick/breakages.ts';
+import { doctorNamesDisabledApis } from '../sick/disabled-apis.ts';
 import { podBreakages } from '../sick/pods.ts';
 import { secondCaBreakages } from '../sick/second-ca.ts';
 import { removeViewer, viewerOf } from '../sick/viewer.ts';
@@ -32,7 +34,7 @@ const SLOWLY = { timeoutMs: 120_000, everyMs: 500 };
 
 /** All of them. */
 export function doctorSteps(context: Context): Step[] {
-  const { kubectl, ownNode, print } = context;
+  const { kubectl, native, ownNode, print } = context;
   let before: readonly string[] = [];
   const examine = async (namespace: string) => {
     const { code, stdout, stderr } = await tryAutocert(context, ['doctor', '-n', namespace, '-o', 'json'], '');
@@ -117,5 +119,10 @@ export function doctorSteps(context: Context): Step[] {
       await asBefore('all to be well again');
     },
   };
-  return [green, lesser, ...broken, mended];
+  const disabled: Step = {
+    id: `26.${breakages.length + 4}`,
+    name: 'an API server that does not serve all of its version: autocert doctor names each (api), with what to do',
+    run: () => doctorNamesDisabledApis(manifestsOf(context)),
+  };
+  return [green, lesser, ...broken, mended, ...(ownNode && native ? [disabled] : [])];
 }
