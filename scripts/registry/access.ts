@@ -1,5 +1,5 @@
 /**
- * Where a registry is, and the credentials for it that `docker login` and its like have written.
+ * Where a registry is, and the credentials for it that `docker login` and its like have written or put into a keychain.
  * @module
  */
 import { existsSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { AutocertError } from '../../runtime/lib/errors.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { readTextFile } from '../../runtime/lib/text-file.ts';
+import { askHelper } from './credential-helper.ts';
 import type { Reference } from './reference.ts';
 
 /** How a registry is spoken to. */
@@ -27,7 +28,7 @@ const DOCKER_HUB = { name: 'docker.io', host: 'registry-1.docker.io', key: 'http
 
 /**
  * @param plainHttp no TLS
- * @throws AutocertError `INVALID_CONFIG` for a file that cannot be read
+ * @throws AutocertError `INVALID_CONFIG` for a file that cannot be read, or a helper that cannot be asked
  */
 export function registryAccess({ registry }: Reference, plainHttp: boolean): RegistryAccess {
   const hub = registry === DOCKER_HUB.name;
@@ -36,6 +37,13 @@ export function registryAccess({ registry }: Reference, plainHttp: boolean): Reg
   if (!existsSync(file)) return { origin, source: `there is no ${file}` };
   const { auths, credsStore, credHelpers } = parse(file);
   const keys = hub ? [DOCKER_HUB.key, registry] : [registry, `https://${registry}`, `http://${registry}`];
+  const helper = own(credHelpers, registry) ?? credsStore;
+  if (helper !== undefined) {
+    const basic = askHelper(helper, keys[0] ?? registry);
+    const asked = `docker-credential-${helper}, which ${file} names`;
+    if (basic) return { origin, basic, source: `those of ${asked}, were sent` };
+    return { origin, source: `${asked}, has no credentials for ${registry}` };
+  }
   const entry = keys
     .flatMap((key) => [key, `${key}/`])
     .map((key) => own(auths, key))
@@ -47,8 +55,7 @@ export function registryAccess({ registry }: Reference, plainHttp: boolean): Reg
     if (!BASIC.test(auth)) throw new AutocertError('INVALID_CONFIG', `${file}: "auth" of ${registry} is not Base64`);
     return { origin, basic: new Secret(auth), source: `those of ${file} were sent` };
   }
-  const helped = credsStore !== undefined || own(credHelpers, registry) !== undefined;
-  return { origin, source: helped ? `${source}; credential helpers are not asked` : source };
+  return { origin, source };
 }
 
 function parse(file: string): Record<string, unknown> {

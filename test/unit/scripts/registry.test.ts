@@ -211,8 +211,59 @@ describe('credentials', () => {
     expect(access(JSON.stringify({ auths: { 'other.example': { auth: BASIC } } })).basic).toBeUndefined();
   });
 
-  test('that a helper keeps are named as not asked', () => {
-    expect(access('{"credsStore":"desktop"}').source).toMatch(/credential helpers are not asked$/);
+  describe('that a helper keeps', () => {
+    const path = process.env.PATH;
+    beforeEach(() => {
+      process.env.PATH = `${dir}:${path}`;
+    });
+    afterEach(() => {
+      process.env.PATH = path;
+    });
+    /** A helper, as a shell script that is given the registry. */
+    const helper = (name: string, script: string) =>
+      writeFileSync(join(dir, `docker-credential-${name}`), `#!/bin/sh\nread -r registry\n${script}\n`, {
+        mode: 0o755,
+      });
+    const ANSWERS = `printf '{"ServerURL":"%s","Username":"me at %s","Secret":"hush"}' "$registry" "$registry"`;
+    const sent = (user: string) => Buffer.from(`${user}:hush`).toString('base64');
+
+    test.each([
+      ['of all registries', '{"credsStore":"keychain"}', 'r.example', 'me at r.example'],
+      ['of this one', '{"credsStore":"gone","credHelpers":{"r.example":"keychain"}}', 'r.example', 'me at r.example'],
+      ['of Docker Hub', '{"credsStore":"keychain"}', 'docker.io', 'me at https://index.docker.io/v1/'],
+    ])('%s are asked for by the name that it has there, and do not print', (_, config, name, user) => {
+      helper('keychain', ANSWERS);
+      const found = access(config, name);
+      expect(found.basic?.reveal()).toBe(sent(user));
+      expect(inspect(found)).not.toMatch(/hush|aHVz/);
+    });
+
+    test('are none where it knows none, which is said with its name', () => {
+      helper('keychain', 'echo "credentials not found in native keychain"; exit 1');
+      const found = access('{"credsStore":"keychain"}');
+      expect(found.basic).toBeUndefined();
+      expect(found.source).toMatch(
+        /^docker-credential-keychain, which .*config\.json names, has no credentials for r\.example$/,
+      );
+    });
+
+    test.each([
+      ['is not there', '{"credsStore":"gone"}', /docker-credential-gone get: it is not on the PATH/],
+      ['ends with an error', '{"credsStore":"fails"}', /docker-credential-fails get: it ended with code 3/],
+      ['answers nonsense', '{"credsStore":"mumbles"}', /docker-credential-mumbles get: .*without Username and Secret/],
+      [
+        'has a token for a browser',
+        '{"credsStore":"browser"}',
+        /docker-credential-browser get: it has an identity token/,
+      ],
+      ['has no name', '{"credsStore":"../../bin/sh"}', /credential helper: got "..\/..\/bin\/sh"/],
+    ])('are refused when it %s, and nothing of it is shown', (_, config, why) => {
+      helper('fails', 'echo hush; echo hush >&2; exit 3');
+      helper('mumbles', 'echo hush');
+      helper('browser', `printf '{"Username":"<token>","Secret":"hush"}'`);
+      expect(() => access(config)).toThrow(why);
+      expect(() => access(config)).not.toThrow(/hush/);
+    });
   });
 
   test('that cannot be read are refused without being shown', () => {
