@@ -27,6 +27,8 @@ import { type Context, type Step, SYSTEM } from '../context.ts';
 const PORT = 5000;
 const IMAGE = `127.0.0.1:${PORT}/team/autocert:e2e`;
 const SECRET = 'registry';
+const LABEL = { 'example.com/cost-center': '42' };
+const NOTE = { 'example.com/owner': 'the platform' };
 const NAMESPACE = 'e2e-registry';
 const POD = 'pulled';
 const IMAGE_SCRIPT = join(import.meta.dirname, '../../../scripts/image.ts');
@@ -59,7 +61,7 @@ export function registrySteps(context: Context): Step[] {
     },
     {
       id: '29.2',
-      name: 'imagePullSecrets: CA, webhook, signer and the PKI Job run the image from there',
+      name: 'imagePullSecrets: CA, webhook, signer and the PKI Job run the image from there, with labels and annotations as platforms want them',
       run: async () => {
         const manifests = fromRegistry();
         await kubectl.apply(manifests.filter(({ kind }) => kind === 'Namespace'));
@@ -67,12 +69,17 @@ export function registrySteps(context: Context): Step[] {
         await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']); // a template cannot be changed
         await kubectl.apply(manifests);
         await installed(kubectl);
-        const path = 'jsonpath={.items[*].spec.containers[*].image}';
-        await waitFor('the pods of before to be gone', async () => {
-          const images = await kubectl.run(['-n', SYSTEM, 'get', 'pods', '-o', path]);
-          const ours = images.split(' ').filter((image) => image.includes('autocert'));
-          return ours.length > 4 && ours.every((image) => image === IMAGE);
+        const pods = await waitFor('the pods of before to be gone', async () => {
+          const { items } = await kubectl.json<{ items: readonly PulledPod[] }>(['-n', SYSTEM, 'get', 'pods']);
+          const images = items.flatMap(({ spec }) => spec.containers.map(({ image }) => image));
+          const ours = images.filter((image) => image.includes('autocert'));
+          return ours.length > 4 && ours.every((image) => image === IMAGE) && items;
         });
+        for (const { metadata } of pods) {
+          for (const [key, value] of Object.entries(LABEL)) assert.equal(metadata.labels?.[key], value, metadata.name);
+          for (const [key, value] of Object.entries(NOTE))
+            assert.equal(metadata.annotations?.[key], value, metadata.name);
+        }
       },
     },
     {
@@ -103,6 +110,15 @@ export function registrySteps(context: Context): Step[] {
   ];
 }
 
+interface PulledPod {
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: { readonly containers: readonly { readonly image: string }[] };
+}
+
 interface PulledSpec {
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly initContainers: readonly { readonly name: string; readonly image: string }[];
@@ -111,7 +127,7 @@ interface PulledSpec {
 /** Webhook, signer and agents are always pulled; step-ca's own image is none of the registry's. */
 function fromRegistry(): readonly { readonly kind: string }[] {
   const chart = new Chart(new App(), 'autocert');
-  const pull = { imagePullSecrets: [SECRET] };
+  const pull = { imagePullSecrets: [SECRET], podLabels: LABEL, podAnnotations: NOTE };
   const ca = new StepCa(chart, 'ca', { autocertImage: IMAGE, ...pull });
   const injector = Injector.webhook({ agentImagePullSecrets: [SECRET] });
   new AutocertWebhook(chart, 'autocert', { ca, image: IMAGE, imagePullPolicy: 'Always', injector, ...pull });
