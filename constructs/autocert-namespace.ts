@@ -18,7 +18,7 @@ export type PodSecurityLevel = (typeof POD_SECURITY_LEVELS)[number];
 
 /** Properties of {@link AutocertNamespace}. */
 export interface AutocertNamespaceProps extends NamespaceRules {
-  /** Webhook that serves the namespace. */
+  /** The `AutocertWebhook` that serves the namespace. */
   readonly webhook: IAutocertWebhook;
   /** Name of the namespace. */
   readonly name: string;

@@ -23,7 +23,7 @@ const SIGNER_RESOURCES: ContainerResources = {
 
 /** What of the signer can be chosen. */
 export interface SignerOptions {
-  /** Number of pods; one leads, the others take over within seconds. @default 2 */
+  /** Number of pods, spread over nodes; one leads, the others take over within seconds. @default 2 */
   readonly replicas?: number;
   /** CPU and memory of a pod. @default - requests 20m and 80Mi, at most 2 CPU and 256Mi */
   readonly resources?: ContainerResources;

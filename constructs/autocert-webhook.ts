@@ -36,9 +36,17 @@ import { addWebhookServer, servingNames, WEBHOOK_NAME } from './webhook-server.t
 export interface AutocertWebhookProps extends PodProps {
   /** CA that signs; webhook and signer run in its namespace. */
   readonly ca: IStepCa;
-  /** What injects: a webhook, or a policy that the API server evaluates itself. @default Injector.webhook() */
+  /**
+   * What injects: a webhook, or, by `Injector.policy()`, a policy that the API server evaluates itself.
+   * @default Injector.webhook()
+   * @see docs/constructs.md#without-a-webhook
+   */
   readonly injector?: Injector;
-  /** Image with our programs. @default - `autocert:` and the version of this package */
+  /**
+   * Image with our programs, for webhook, signer and agents, by tag or by digest.
+   * @default - `autocert:` and the version of this package
+   * @see docs/supply-chain.md#images-by-digest
+   */
   readonly image?: string;
   /**
    * Image of the agents. @default - that which the webhook itself runs, so that one change of `images` by kustomize, or of the
@@ -55,6 +63,7 @@ export interface AutocertWebhookProps extends PodProps {
   /**
    * Names that no pod gets, whatever `allowedNames` says, besides those of CA, Autocert and `kubernetes.default`: DNS
    * patterns, IP addresses and CIDR blocks. List where the API server is reached. @default - none
+   * @see docs/constructs.md#names-that-nobody-gets
    */
   readonly reservedNames?: readonly string[];
   /**
@@ -65,6 +74,7 @@ export interface AutocertWebhookProps extends PodProps {
   /**
    * The signer of native delivery, which also keeps the webhook's `caBundle`. `false`: none runs. Every pod gets a sidecar
    * then, and the CA's root has to be known at synth. @default - two pods; kubelet renews when two thirds of the lifetime are gone
+   * @see docs/constructs.md#without-a-signer
    */
   readonly signer?: SignerOptions | false;
   /**
@@ -74,12 +84,14 @@ export interface AutocertWebhookProps extends PodProps {
   readonly issuanceEvents?: boolean;
   /**
    * Whether ValidatingAdmissionPolicies (Kubernetes 1.30 and later) keep the annotations of pods as they were admitted, and
-   * let the signer change nothing of the webhook's registration but `caBundle`. @default true
+   * let the signer change nothing of the webhook's registration but `caBundle`. Set `false` before Kubernetes 1.30.
+   * @default true
    */
   readonly guard?: boolean;
   /**
    * Whether the platform says who pods run as, as OpenShift's `restricted-v2` does: then webhook, signer and injected agents
    * ask for no uid and no group, but for those that a pod's annotation `owner` names. @default false
+   * @see docs/constructs.md#openshift
    */
   readonly userFromPlatform?: boolean;
 }

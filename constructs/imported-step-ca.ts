@@ -27,7 +27,7 @@ export interface StepCaFromUrlProps extends LifetimeProps, NetworkProps {
   readonly url: string;
   /** Root certificate of the CA, PEM; several while one replaces the other. */
   readonly rootCertificate: string;
-  /** Name of a JWK provisioner of the CA. @default 'autocert' */
+  /** Name of a JWK provisioner of that CA, which nobody else uses. @default 'autocert' */
   readonly provisioner?: string;
   /** Secret in `namespace`, yours to make, with the password of the provisioner's key under `password`. @default 'autocert-password' */
   readonly passwordSecret?: string;

@@ -36,7 +36,7 @@ const AGENT_RESOURCES: ContainerResources = {
 
 /** Options of {@link Injector.webhook}. */
 export interface WebhookInjectorOptions {
-  /** Number of webhook pods. @default 2 */
+  /** Number of webhook pods: spread over nodes, one always left. @default 2 */
   readonly replicas?: number;
   /** CPU and memory of a webhook pod. @default - requests 50m and 80Mi, at most 2 CPU and 256Mi */
   readonly resources?: ContainerResources;
@@ -50,15 +50,25 @@ export interface WebhookInjectorOptions {
   readonly timeout?: Duration;
   /**
    * Whose client certificate the API server shows to the webhook: only such clients reach `/mutate`. The API server has to be
-   * given the certificate before, by an AdmissionConfiguration: see docs/constructs.md.
+   * given the certificate before, by an AdmissionConfiguration.
    * @default - whoever reaches the port may ask, and learns what any pod's creator would
+   * @see docs/constructs.md#the-api-servers-certificate
    */
   readonly apiServerClientCa?: ApiServerClientCa;
-  /** How pods get their files unless they say otherwise. @default 'auto' - natively where the cluster can */
+  /**
+   * How pods get their files unless they say otherwise. @default 'auto' - natively where cluster and pod can
+   * @see docs/native.md
+   */
   readonly delivery?: Delivery;
-  /** Shape of the injected agent. @default 'auto' - one native sidecar where the cluster has them */
+  /**
+   * Shape of the injected agent: one native sidecar (Kubernetes 1.29 and later), or the classic pair of containers.
+   * @default 'auto' - native where the cluster has it
+   */
   readonly sidecar?: SidecarStyle;
-  /** CPU and memory of an injected agent. @default - requests 10m and 16Mi, at most 1 CPU and 128Mi */
+  /**
+   * CPU and memory of an injected agent: asleep it takes 0.2 MB, at work for a tenth of a second some 30 MB.
+   * @default - requests 10m and 16Mi, at most 1 CPU and 128Mi
+   */
   readonly agentResources?: ContainerResources;
   /**
    * Names of Secrets, of type `kubernetes.io/dockerconfigjson`, that pods with an agent get besides their own, so that
@@ -67,16 +77,20 @@ export interface WebhookInjectorOptions {
   readonly agentImagePullSecrets?: readonly string[];
   /**
    * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses wrong annotations at `kubectl apply` of the
-   * Deployment, StatefulSet, DaemonSet, Job or CronJob, before a pod is made of it. @default true
+   * Deployment, StatefulSet, DaemonSet, Job or CronJob, before a pod is made of it. Set `false` before Kubernetes 1.30.
+   * @default true
    */
   readonly workloadPolicy?: boolean;
 }
 
 /** By what the webhook knows the API server. */
 export interface ApiServerClientCa {
-  /** ConfigMap in Autocert's namespace with the root certificates, PEM. A change of it is followed. */
+  /**
+   * ConfigMap in Autocert's namespace with the root certificates, PEM. A change is followed within a minute or two, and holds
+   * for new connections.
+   */
   readonly configMap: string;
-  /** @default 'ca.crt' */
+  /** Its key. @default 'ca.crt' */
   readonly key?: string;
   /**
    * Common names that are accepted. Give them where that CA signs for others, too, as the cluster's own does for every node.

@@ -41,11 +41,14 @@ export interface AutocertMonitoringProps {
   readonly webhook: AutocertWebhook;
   /** Labels of every object, by which a Prometheus Operator or Grafana picks them. @default - none but our own */
   readonly labels?: Readonly<Record<string, string>>;
-  /** How often Prometheus scrapes, whole seconds. @default Duration.seconds(30) */
+  /** How often Prometheus scrapes, in whole seconds. @default Duration.seconds(30) */
   readonly interval?: Duration;
   /** Whether to make `PodMonitor`s. @default true */
   readonly podMonitors?: boolean;
-  /** Whether to make a `PrometheusRule`. @default true */
+  /**
+   * Whether to make a `PrometheusRule`. @default true
+   * @see docs/runbooks.md
+   */
   readonly prometheusRule?: boolean;
   /** Whether to make a ConfigMap with the Grafana dashboard, labelled `grafana_dashboard=1`. @default true */
   readonly dashboard?: boolean;

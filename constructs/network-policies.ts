@@ -23,7 +23,10 @@ export interface ApiServerOptions {
 
 /** How far the network of CA, webhook and signer is closed; what is said here opens it, or closes it further. */
 export interface NetworkProps {
-  /** Whether to make NetworkPolicies for CA, webhook, signer and the PKI's Jobs. @default true */
+  /**
+   * Whether to make NetworkPolicies for CA, webhook, signer and the PKI's Jobs. @default true
+   * @see docs/network.md
+   */
   readonly networkPolicies?: boolean;
   /**
    * Who may read the metrics of all of them: peers as a NetworkPolicy has them, such as

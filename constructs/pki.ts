@@ -19,12 +19,14 @@ export interface InClusterPkiOptions {
    * provisioner `admin` is bound by them, too, and `<service>.<namespace>` cannot be had. A change has the intermediate
    * replaced, where the root's key is in the cluster. `false`: any name, from the next intermediate on.
    * @default - as the intermediate has them; a new one has none
+   * @see docs/pki.md#name-constraints
    */
   readonly nameConstraints?: boolean | NameConstraints;
   /**
    * Whether a CronJob makes again what was lost and renews the intermediate each year. Its account reads the keys of root
    * and intermediate; `false`: none does, and people run `autocert pki init` instead, or `autocert pki intermediate
    * --root-key` where the root's key is kept elsewhere. @default true
+   * @see docs/pki.md#without-the-cronjob
    */
   readonly upkeep?: boolean;
 }
@@ -44,13 +46,17 @@ export interface ExistingPkiOptions {
   /**
    * URI of the intermediate's key in a KMS that step-ca has, such as `awskms:key-id=…`; there is neither the Secret with it nor
    * that with its password then. The image of step-ca and its pod must be able to use the KMS. @default - it is in a Secret
+   * @see docs/constructs.md#more-of-step-ca
    */
   readonly intermediateKey?: string;
-  /** Secret with the intermediate's key, encrypted, under `intermediate_ca_key`. @default 'ca-intermediate-key' */
+  /** Secret with the intermediate's key, encrypted PEM, under `intermediate_ca_key`. @default 'ca-intermediate-key' */
   readonly intermediateKeySecret?: string;
   /** Secret with the password of that key under `password`. @default 'ca-password' */
   readonly passwordSecret?: string;
-  /** Secret with a JSON array of step-ca's provisioners under `provisioners.json`. @default 'ca-provisioners' */
+  /**
+   * Secret with a JSON array of step-ca's provisioners, as its `ca.json` has them, under `provisioners.json`; one of them is the
+   * JWK provisioner `autocert`. @default 'ca-provisioners'
+   */
   readonly provisionersSecret?: string;
   /** Secret with the password of the provisioner `autocert` under `password`. @default 'autocert-password' */
   readonly autocertPasswordSecret?: string;

@@ -75,22 +75,32 @@ export interface StepCaProps extends LifetimeProps, PodProps, NetworkProps {
   /**
    * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) refuses to delete the Secrets with the CA's keys, and
    * the namespace if these manifests make it, until they are annotated with `autocert.step.sm/allow-deletion=true`.
-   * Argo CD and Helm are told to leave the namespace where it is. @default true
+   * Argo CD and Helm are told to leave the namespace where it is. Set `false` before Kubernetes 1.30. @default true
+   * @see docs/uninstall.md#what-keeps-the-keys
    */
   readonly retain?: boolean;
   /**
    * Whether a ValidatingAdmissionPolicy (Kubernetes 1.30 and later) lets the accounts that make and keep the PKI create its
-   * objects alone. @default true
+   * objects alone. Set `false` before Kubernetes 1.30. @default true
+   * @see docs/how-it-works.md#accounts-and-what-they-may-do
    */
   readonly guard?: boolean;
   /**
    * Whether the platform says who pods run as, as OpenShift's `restricted-v2` does: then no uid and no group is in the
    * manifests. @default false
+   * @see docs/constructs.md#openshift
    */
   readonly userFromPlatform?: boolean;
-  /** Where keys and certificates come from. @default Pki.inCluster() */
+  /**
+   * Where keys and certificates come from: `Pki.inCluster(…)` or `Pki.existing(…)`. @default Pki.inCluster()
+   * @see docs/constructs.md#a-pki-made-in-the-cluster
+   * @see docs/constructs.md#an-existing-pki
+   */
   readonly pki?: Pki;
-  /** Where revoked certificates and used tokens are kept. @default CaDatabase.persistent() */
+  /**
+   * Where revoked certificates and used tokens are kept. @default CaDatabase.persistent()
+   * @see docs/constructs.md#the-database
+   */
   readonly database?: CaDatabase;
   /** Number of pods; more than one needs a database that they share. @default 1 */
   readonly replicas?: number;
@@ -101,12 +111,14 @@ export interface StepCaProps extends LifetimeProps, PodProps, NetworkProps {
   /**
    * Names that step-ca signs for the provisioner `autocert` besides those of the cluster and of all `allowedNames`, as
    * patterns of the same kind: for whoever else uses it. Any other it refuses, whoever has the provisioner's password.
-   * `'any'`: it signs every name. @default [] - and every name where no AutocertWebhook is given this CA
+   * `'any'`: it signs every name. @default - none; every name where no AutocertWebhook is given this CA
+   * @see docs/ca.md#what-step-ca-refuses-by-itself
    */
   readonly autocertNames?: readonly string[] | 'any';
   /**
    * More settings of step-ca, as its `ca.json` has them at the top level, such as `kms`, `logger`, `crl` or `authority.policy`:
    * JSON, and nothing secret, for it is in a ConfigMap. What other props set is refused. @default - none
+   * @see docs/constructs.md#more-of-step-ca
    */
   readonly config?: CaSettings;
   /**
@@ -114,13 +126,20 @@ export interface StepCaProps extends LifetimeProps, PodProps, NetworkProps {
    * Which names they sign is up to them: `allowedNames` bind the provisioner `autocert` alone. @default - none
    */
   readonly provisioners?: readonly CaProvisionerOptions[];
-  /** Root certificates of other PKIs, PEM, that pods trust besides the CA's own. @default - none */
+  /**
+   * Root certificates of other PKIs, PEM, that pods trust besides the CA's own. @default - none
+   * @see docs/federation.md
+   */
   readonly federatedRoots?: readonly string[];
-  /** Image of step-ca. @default 'smallstep/step-ca:0.30.2' */
+  /** Image of step-ca, by tag or by digest. @default 'smallstep/step-ca:0.30.2' */
   readonly image?: string;
   /** `Always`, `IfNotPresent` or `Never`, for both images. @default 'IfNotPresent' */
   readonly imagePullPolicy?: ImagePullPolicy;
-  /** Image with our programs, for the Job and the supervisor of step-ca. @default - `autocert:` and the version of this package */
+  /**
+   * Image with our programs, for the Job and the supervisor of step-ca, by tag or by digest.
+   * @default - `autocert:` and the version of this package
+   * @see docs/supply-chain.md#images-by-digest
+   */
   readonly autocertImage?: string;
   /**
    * The CA's Service, such as `{ type: 'LoadBalancer' }`. Whoever is to reach it from outside is named in `allowFrom`, and

@@ -1,6 +1,6 @@
 /**
  * The audit line: who got which certificate. The webhook writes it for pods with an agent, the signer for the others, with
- * the same fields, which are listed in docs/monitoring.md.
+ * the same fields, which are listed in docs/reference.md.
  * @module
  */
 import type { Claim } from '../policy/judgement.ts';

@@ -16,6 +16,8 @@ export interface Block {
   readonly part?: string;
   /** Why no step does: of the comment `<!-- not run: … -->`. */
   readonly notRun?: string;
+  /** Test that types it in place of the end-to-end tests: of the comment `<!-- typed by: test/interop/… -->`. */
+  readonly typedBy?: string;
   /** What it prints: a block of `text` right after it. */
   readonly output?: string;
 }
@@ -36,10 +38,11 @@ export function blocksOf(markdown: string): readonly Block[] {
   });
 }
 
-function marked(comment: string | undefined): Pick<Block, 'step' | 'part' | 'notRun'> {
-  const { step, part, notRun } =
-    /^(?:e2e: (?<step>[\d.]+)(?:, (?<part>.+))?|not run: (?<notRun>.+))$/.exec(comment ?? '')?.groups ?? {};
-  return { ...(step && { step }), ...(part && { part }), ...(notRun && { notRun }) };
+function marked(comment: string | undefined): Pick<Block, 'step' | 'part' | 'notRun' | 'typedBy'> {
+  const { step, part, notRun, typedBy } =
+    /^(?:e2e: (?<step>[\d.]+)(?:, (?<part>.+))?|not run: (?<notRun>.+)|typed by: (?<typedBy>.+))$/.exec(comment ?? '')
+      ?.groups ?? {};
+  return { ...(step && { step }), ...(part && { part }), ...(notRun && { notRun }), ...(typedBy && { typedBy }) };
 }
 
 /**

@@ -35,6 +35,7 @@ const SYSTEM = {
   curl: 'curl',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  chromium: 'chromium',
   'docker-registry': 'docker-registry',
   zsh: 'zsh',
   fish: 'fish',

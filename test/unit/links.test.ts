@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { headingsOf, withoutCode } from '../../scripts/docs/headings.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -10,21 +11,8 @@ const PAGES = [
   join(ROOT, 'examples/hello-mtls/README.md'),
 ].filter((file) => file.endsWith('.md'));
 
-const withoutCode = (markdown: string) => markdown.replaceAll(/^```[\s\S]*?^```$/gm, '');
-
 /** The anchors of a page, as GitHub makes them of its headings. */
-function anchorsOf(file: string): ReadonlySet<string> {
-  const headings = [...withoutCode(readFileSync(file, 'utf8')).matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text);
-  return new Set(
-    headings.map((text) =>
-      text
-        .toLowerCase()
-        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
-}
+const anchorsOf = (file: string) => new Set(headingsOf(readFileSync(file, 'utf8')).map(({ slug }) => slug));
 
 /** Links of a page that lead nowhere. */
 function brokenLinks(page: string): readonly string[] {
