@@ -65,6 +65,7 @@ export function addAdmissionPolicy(scope: Construct, input: AdmissionPolicyInput
     apiVersion: API_VERSION,
     kind: 'ValidatingAdmissionPolicyBinding',
     metadata: described,
+    // Always: these policies protect others, in report mode of the admission of pods as well.
     spec: { policyName: name, validationActions: ['Deny'] },
   });
 }

@@ -4,9 +4,8 @@
  */
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { NAMESPACE_LABEL } from '../runtime/contract.ts';
 import { checkWebhook, type IAutocertWebhook, type NamespaceRules } from './i-autocert-webhook.ts';
-import { checkLabels } from './labels.ts';
+import { checkLabels, checkNamespaceLabel } from './labels.ts';
 import { metadata } from './objects.ts';
 import { NOT_PRUNED_BY_FLUX } from './retention.ts';
 import { checkFlag, checkName, checkOneOf } from './validation.ts';
@@ -55,13 +54,15 @@ export class AutocertNamespace extends Construct {
       'pod-security.kubernetes.io/enforce': checkOneOf('podSecurity', podSecurity, POD_SECURITY_LEVELS),
     };
     const more = checkLabels('labels', props.labels ?? {});
-    const labels = { ...more, ...security, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+    const webhook = checkWebhook('webhook', props.webhook);
+    const label = checkNamespaceLabel('webhook.namespaceLabel', webhook.namespaceLabel);
+    const labels = { ...more, ...security, [label.key]: label.value };
     const own = metadata(this.name, undefined, labels);
     const annotations = {
       'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false,ServerSideApply=true',
       ...NOT_PRUNED_BY_FLUX,
     };
-    checkWebhook('webhook', props.webhook).addNamespace(this.name, props);
+    webhook.addNamespace(this.name, props);
     new k8s.KubeNamespace(this, 'Resource', {
       // It is not a part of Autocert if it is not ours.
       metadata: checkFlag('create', props.create ?? true) ? own : { ...own, labels, annotations },

@@ -107,7 +107,7 @@ export class AutocertSigner extends Construct {
       replicas: checkReplicas('signer.replicas', props.replicas ?? 2),
       resources: checkResources('signer.resources', props.resources ?? SIGNER_RESOURCES),
       ports: [],
-      rights: signerRights(SIGNER, props.webhookConfiguration),
+      rights: signerRights(ca.namespace, SIGNER, props.webhookConfiguration),
     });
   }
 }

@@ -4,7 +4,15 @@
  */
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
-import type { NamespacePolicy, PolicyConfig } from '../runtime/contract.ts';
+import {
+  ADMISSION_MODES,
+  type AdmissionMode,
+  NAMESPACE_LABEL,
+  type NamespaceLabel,
+  type NamespacePolicy,
+  type PolicyConfig,
+} from '../runtime/contract.ts';
+import { labelText } from '../runtime/policy/namespace-label.ts';
 import { spellingsOf } from '../runtime/policy/own-names.ts';
 import { excludedNamespaces } from '../runtime/policy/reserved-names.ts';
 import { checkAllowedName, checkReservedName } from './allowed-name.ts';
@@ -14,6 +22,7 @@ import { checkStepCa, type IStepCa } from './i-step-ca.ts';
 import { ImmutableAnnotations } from './immutable-annotations.ts';
 import { InjectionPolicy } from './injection-policy.ts';
 import { Injector } from './injector.ts';
+import { checkNamespaceLabel } from './labels.ts';
 import { checkDuration, checkOrder, goDuration, goLifetimes } from './lifetimes.ts';
 import { checkedImage, DEFAULT_IMAGE, type ImagePullPolicy, type PodProps, podProps } from './pods.ts';
 import { SignerLimits } from './signer-limits.ts';
@@ -26,11 +35,12 @@ import {
   checkName,
   checkObject,
   checkObjectName,
+  checkOneOf,
   checkOptional,
   refuse,
 } from './validation.ts';
 import { ValidationPolicy } from './validation-policy.ts';
-import { addWebhookServer, servingNames, WEBHOOK_NAME } from './webhook-server.ts';
+import { addWebhookServer, registrationName, servingNames } from './webhook-server.ts';
 
 /** Properties of {@link AutocertWebhook}. */
 export interface AutocertWebhookProps extends PodProps {
@@ -55,6 +65,24 @@ export interface AutocertWebhookProps extends PodProps {
   readonly agentImage?: string;
   /** `Always`, `IfNotPresent` or `Never`, for the webhook, the signer and the agents. @default 'IfNotPresent' */
   readonly imagePullPolicy?: ImagePullPolicy;
+  /**
+   * The label of namespaces that turns Autocert on, as `kubectl label namespace` takes it. Two installations in one cluster
+   * take one each, so that a namespace belongs to one of them: another one than the Go original's moves namespaces from
+   * there one by one (docs/migration.md). Changing it turns Autocert off wherever the label of before is.
+   * @default 'autocert.step.sm=enabled'
+   * @see docs/migration.md
+   */
+  readonly namespaceLabel?: string;
+  /**
+   * What becomes of a pod, or of what makes pods, that the rules for names, annotations and delivery refuse. `enforce`: it
+   * is not created. `report`: it is created, without a certificate, and whoever creates it gets a warning; audit log,
+   * the webhook's log and `autocert_admissions_total{result="reported"}` have it, too. So one sees what would be refused
+   * before one refuses it. It takes `Injector.webhook()`. Nobody gets a certificate by it: certificate endpoint, signer
+   * and CA judge as ever, and the policies of `guard` go on refusing. While no webhook answers, `failurePolicy` decides.
+   * @default 'enforce'
+   * @see docs/migration.md#report-mode
+   */
+  readonly mode?: AdmissionMode;
   /**
    * Namespaces whose pods never get a certificate, besides `kube-system` and Autocert's own, whatever their labels say.
    * @default - none
@@ -96,11 +124,22 @@ export interface AutocertWebhookProps extends PodProps {
   readonly userFromPlatform?: boolean;
 }
 
+/** A policy of the API server injects before another one refuses: what is refused would wait for its files for ever. */
+function checkMode(value: unknown, hasWebhook: boolean): AdmissionMode {
+  const mode = checkOneOf('mode', value, ADMISSION_MODES);
+  if (mode === 'enforce' || hasWebhook) return mode;
+  return refuse(
+    'mode',
+    value,
+    'Injector.policy() injects before anybody judges, and what is only reported would wait for its certificate for ever: take Injector.webhook() as long as you report',
+  );
+}
+
 const checkInjector = checkInstance('it takes Injector.webhook(…) or Injector.policy()', Injector);
 
 /**
  * The injector, the certificate endpoint, and the signer for native delivery. Wherever a namespace has the label
- * `autocert.step.sm=enabled`, new pods with the annotation `autocert.step.sm/name` get a certificate.
+ * `autocert.step.sm=enabled`, or that of `namespaceLabel`, new pods with the annotation `autocert.step.sm/name` get a certificate.
  *
  * @example
  * const webhook = new AutocertWebhook(chart, 'autocert', { ca, injector: Injector.webhook({ replicas: 3 }) });
@@ -112,6 +151,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   readonly hasServer: boolean;
   /** Whether a signer runs: not with `signer: false`. */
   readonly hasSigner: boolean;
+  readonly #label: NamespaceLabel;
   readonly #issuanceEvents: boolean;
   readonly #shortNames: boolean;
   readonly #reserved: readonly string[];
@@ -122,6 +162,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
   constructor(scope: Construct, id: string, props: AutocertWebhookProps) {
     super(scope, id);
     this.ca = checkStepCa('ca', props.ca);
+    this.#label = checkOptional('namespaceLabel', props.namespaceLabel, checkNamespaceLabel) ?? NAMESPACE_LABEL;
     this.#excluded = new Set(excludedNamespaces({ namespace: this.ca.namespace, excludedNamespaces: [] }));
     checkList('excludedNamespaces', props.excludedNamespaces ?? [], (prop, name) => this.#exclude(prop, name));
     const reserved = checkList('reservedNames', props.reservedNames ?? [], checkReservedName);
@@ -133,6 +174,7 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     const image = checkedImage('image', props.image ?? DEFAULT_IMAGE, props.imagePullPolicy);
     const { webhook } = checkInjector('injector', props.injector ?? Injector.webhook());
     const signer = checkSigner(props.signer, webhook, this.ca);
+    const mode = checkMode(props.mode ?? 'enforce', webhook !== undefined);
     this.hasServer = webhook !== undefined;
     this.hasSigner = signer !== false;
     this.#issuanceEvents = checkFlag('issuanceEvents', props.issuanceEvents ?? false);
@@ -140,16 +182,17 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     const known = { ...podProps(props), ca: this.ca, image, userFromPlatform, policy: () => this.policy() };
     this.ca.limitNames({ ...known, servingNames: webhook ? servingNames(this.ca) : [] });
     const agentImage = props.agentImage && checkedImage('agentImage', props.agentImage).image;
-    if (webhook) addWebhookServer(this, { ...known, agentImage, settings: webhook, hasSigner: this.hasSigner });
+    if (webhook) addWebhookServer(this, { ...known, agentImage, settings: webhook, hasSigner: this.hasSigner, mode });
     else new InjectionPolicy(this, 'Resource', known);
     if (webhook?.workloadPolicy ?? true) {
-      const by = { policyInjector: webhook === undefined, nativeDelivery: this.hasSigner };
+      const by = { policyInjector: webhook === undefined, nativeDelivery: this.hasSigner, mode };
       new ValidationPolicy(this, 'Validation', { ...known, ...by });
     }
-    const kept = webhook ? { webhookConfiguration: WEBHOOK_NAME } : {};
+    const kept = webhook ? { webhookConfiguration: registrationName(this.ca) } : {};
     if (signer !== false) new AutocertSigner(this, 'Signer', { ...signer, ...known, ...kept });
     if (!checkFlag('guard', props.guard ?? true)) return;
-    new ImmutableAnnotations(this, 'Annotations');
+    // Whatever the mode: others rest upon these two, and what they refuse is no pod that is being created.
+    new ImmutableAnnotations(this, 'Annotations', { namespace: this.ca.namespace });
     if (signer !== false) new SignerLimits(this, 'SignerLimits', { namespace: this.ca.namespace, name: SIGNER });
   }
 
@@ -188,6 +231,11 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     });
   }
 
+  /** The label of the namespaces that it serves, such as `autocert.step.sm=enabled`. */
+  get namespaceLabel(): string {
+    return labelText(this.#label);
+  }
+
   /** The namespaces whose pods never get a certificate, in order. */
   get excludedNamespaces(): readonly string[] {
     return [...this.#excluded].sort();
@@ -202,10 +250,15 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
       reservedNames: this.#reserved,
       ...(!this.#shortNames && { shortNames: false }),
       ...goLifetimes(this.ca),
+      ...(this.namespaceLabel !== labelText(NAMESPACE_LABEL) && { namespaceLabel: this.#label }),
       excludedNamespaces: this.excludedNamespaces,
       namespaces: Object.fromEntries(namespaces),
       ...(this.#issuanceEvents && { issuanceEvents: true }),
     };
+  }
+
+  #clashesWith(other: AutocertWebhook): boolean {
+    return other.ca.namespace === this.ca.namespace || other.namespaceLabel === this.namespaceLabel;
   }
 
   #exclude(prop: string, value: unknown): string {
@@ -215,14 +268,15 @@ export class AutocertWebhook extends Construct implements IAutocertWebhook {
     return name;
   }
 
-  /** Cluster-scoped objects have the same names whatever the namespace, so a cluster has one. */
+  /** Two of one cluster have objects of the same names unless their namespaces differ, and inject the same pods by the same label. */
   #refuseSecond(): void {
     refuseTwins(this, {
       isTwin: (other) =>
-        other instanceof AutocertWebhook && (other.ca === this.ca || Chart.of(other) === Chart.of(this)),
+        other instanceof AutocertWebhook &&
+        (other.ca === this.ca || (Chart.of(other) === Chart.of(this) && this.#clashesWith(other))),
       problem: ({ node }) =>
-        `AutocertWebhook "${this.node.path}" is the second beside "${node.path}", and a cluster has one: their objects have ` +
-        'the same names. One serves any number of namespaces.',
+        `AutocertWebhook "${this.node.path}" is the second beside "${node.path}", with the same CA, namespace or ` +
+        'namespaceLabel: one serves any number of namespaces, and a second in a cluster takes all three of its own.',
     });
   }
 }

@@ -37,6 +37,8 @@ export interface NamespaceRules {
 
 /** Whatever judges the pods of namespaces: an `AutocertWebhook`. */
 export interface IAutocertWebhook extends IConstruct {
+  /** The label of the namespaces that it serves, such as `autocert.step.sm=enabled`. */
+  readonly namespaceLabel: string;
   /** Says what the pods of a namespace may have, once for each namespace. */
   addNamespace(name: string, rules: NamespaceRules): void;
 }

@@ -9,11 +9,12 @@
  * @module
  */
 import { Construct } from 'constructs';
+import { clusterName } from '../runtime/policy/cluster-names.ts';
 import { addAdmissionPolicy } from './admission-policy.ts';
 import { ANNOTATION_PREFIX, celText } from './cel.ts';
 import { shown } from './policy-validations.ts';
 
-/** Name of policy and binding. */
+/** Name of policy and binding, in the namespace `step`. */
 const NAME = 'autocert-annotations';
 
 /** `null` where there is none: a Binding is created, and its annotations are added to those of the pod. */
@@ -26,13 +27,19 @@ const ours = (annotations: string) => `${annotations}.filter(key, key.startsWith
 const ADVICE =
   'of a pod cannot be changed: its certificate was granted by what it was created with. Change it in the template of the workload, which makes new pods, or create the pod anew';
 
+/** Properties of {@link ImmutableAnnotations}. */
+export interface ImmutableAnnotationsProps {
+  /** Namespace of Autocert. */
+  readonly namespace: string;
+}
+
 /** The policy and its binding. */
 export class ImmutableAnnotations extends Construct {
   /** Makes both. */
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { namespace }: ImmutableAnnotationsProps) {
     super(scope, id);
     addAdmissionPolicy(this, {
-      name: NAME,
+      name: clusterName(NAME, namespace),
       rules: [
         // `pods/status` lets a node change annotations; the other subresources do not, as of Kubernetes 1.37.
         { apiGroups: [''], operations: ['UPDATE'], resources: ['pods', 'pods/*'] },

@@ -13,10 +13,10 @@ import {
   CERTIFICATE_DIR,
   CertificateFile,
   type PolicyConfig,
-  SIGNER_NAME,
   STATUS_INJECTED,
   VolumeName,
 } from '../runtime/contract.ts';
+import { clusterName, signerName } from '../runtime/policy/cluster-names.ts';
 import { POD_CERTIFICATE } from '../runtime/policy/lifetimes.ts';
 import { celIsDuration, celLongest, celText } from './cel.ts';
 import { metadata } from './objects.ts';
@@ -26,7 +26,7 @@ import { matchConstraints } from './policy-scope.ts';
 export interface InjectionPolicyProps {
   /** Asked at synth, when all namespaces are known. */
   readonly policy: () => PolicyConfig;
-  /** Name of policy and binding. @default 'autocert' */
+  /** Name of policy and binding. @default - `autocert`, with the namespace if that is not `step` */
   readonly name?: string;
 }
 
@@ -37,7 +37,8 @@ export class InjectionPolicy extends Construct {
   /** Makes both. */
   constructor(scope: Construct, id: string, props: InjectionPolicyProps) {
     super(scope, id);
-    const { name = 'autocert' } = props;
+    const { namespace } = props.policy();
+    const { name = clusterName('autocert', namespace) } = props;
     new ApiObject(this, 'Resource', {
       apiVersion: API_VERSION,
       kind: 'MutatingAdmissionPolicy',
@@ -56,7 +57,12 @@ export class InjectionPolicy extends Construct {
           },
         ],
         variables: Lazy.any({ produce: () => variablesOf(props.policy()) }),
-        mutations: [addVolume(), addMounts('initContainers'), addMounts('containers'), MARK_INJECTED].map(jsonPatch),
+        mutations: [
+          addVolume(signerName(namespace)),
+          addMounts('initContainers'),
+          addMounts('containers'),
+          MARK_INJECTED,
+        ].map(jsonPatch),
       },
     });
     new ApiObject(this, 'Binding', {
@@ -105,7 +111,7 @@ function variablesOf(policy: PolicyConfig): readonly { name: string; expression:
 const SOURCES = 'Object.spec.volumes.projected.sources';
 
 /** Rule 1; a list has to be there before something can be put at its end. */
-function addVolume(): string {
+function addVolume(signer: string): string {
   const text = celText;
   return `(object.spec.?volumes.orValue([]).size() == 0 ? [JSONPatch{op: "add", path: "/spec/volumes", value: []}] : []) + [
   JSONPatch{
@@ -118,7 +124,7 @@ function addVolume(): string {
         sources: [
           ${SOURCES}{
             podCertificate: ${SOURCES}.podCertificate{
-              signerName: ${text(SIGNER_NAME)},
+              signerName: ${text(signer)},
               keyType: "ECDSAP256",
               maxExpirationSeconds: variables.maxExpirationSeconds,
               keyPath: ${text(CertificateFile.key)},
@@ -127,7 +133,7 @@ function addVolume(): string {
           },
           ${SOURCES}{
             clusterTrustBundle: ${SOURCES}.clusterTrustBundle{
-              signerName: ${text(SIGNER_NAME)},
+              signerName: ${text(signer)},
               labelSelector: ${SOURCES}.clusterTrustBundle.labelSelector{},
               path: ${text(CertificateFile.root)}
             }

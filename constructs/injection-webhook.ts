@@ -10,8 +10,10 @@ import { enabledNamespaces } from './policy-scope.ts';
 
 /** What the registration is made from. */
 export interface InjectionWebhookInput {
-  /** Name of the registration and of the webhook's Service. */
+  /** Name of the registration. */
   readonly name: string;
+  /** Name of the webhook's Service. */
+  readonly service: string;
   readonly namespace: string;
   /** PEM roots by which the API server trusts the webhook. Absent: the signer fills them in. */
   readonly caBundle: string | undefined;
@@ -26,7 +28,7 @@ const ASKS_FOR_CERTIFICATE = `has(object.metadata.annotations) && "${Annotation.
 
 /** Registers the webhook for annotated pods of labelled namespaces. */
 export function addInjectionWebhook(scope: Construct, props: InjectionWebhookInput): void {
-  const { name, namespace, caBundle } = props;
+  const { name, service, namespace, caBundle } = props;
   new k8s.KubeMutatingWebhookConfiguration(scope, 'Registration', {
     metadata: metadata(name),
     webhooks: [
@@ -34,7 +36,7 @@ export function addInjectionWebhook(scope: Construct, props: InjectionWebhookInp
         name: DOMAIN,
         admissionReviewVersions: ['v1', 'v1beta1'],
         clientConfig: {
-          service: { name, namespace, path: WebhookPath.mutate, port: 443 },
+          service: { name: service, namespace, path: WebhookPath.mutate, port: 443 },
           ...(caBundle && { caBundle: Buffer.from(caBundle).toString('base64') }),
         },
         rules: [

@@ -3,20 +3,17 @@
  * selectors, Services and NetworkPolicies go by them, and so do Kubernetes' controllers.
  * @module
  */
-import { DOMAIN } from '../runtime/contract.ts';
-import { type Check, check, checkLabelValue, checkMap, checkString, isObjectName, refuse } from './validation.ts';
+import { DOMAIN, type NamespaceLabel } from '../runtime/contract.ts';
+import { isLabelKey, labelProblem } from '../runtime/policy/namespace-label.ts';
+import { type Check, check, checkLabelValue, checkMap, checkString, refuse } from './validation.ts';
 
 /** What the annotations of an object may take together, keys and values, in bytes. */
 const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 
 const checkKeyName = checkString(
   'it takes a key such as "team" or "example.com/team": at most 63 letters, digits, "-", "_" and ".", behind a DNS name and "/" or not',
-  (key) => {
-    const [name = '', prefix, ...more] = key.split('/').reverse();
-    return more.length === 0 && NAME.test(name) && (prefix === undefined || isObjectName(prefix));
-  },
+  isLabelKey,
 );
-const NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 const checkAnnotation = check(
   'it takes a string: put numbers, true and false in quotes',
@@ -45,6 +42,14 @@ export const checkPodLabels: Check<Readonly<Record<string, string>>> = (prop, va
     refuse(`${prop}.app`, labels.app, 'this label is Autocert’s: Services and NetworkPolicies find pods by it');
   }
   return labels;
+};
+
+/** The label of namespaces that turns Autocert on: `key=value`. */
+export const checkNamespaceLabel: Check<NamespaceLabel> = (prop, value) => {
+  const [key = '', text = '', ...more] = typeof value === 'string' ? value.split('=') : [];
+  const label = { key, value: [text, ...more].join('=') };
+  const problem = labelProblem(label);
+  return problem === undefined ? label : refuse(prop, value, problem);
 };
 
 /** Annotations of our pods. */

@@ -3,13 +3,15 @@
  * @module
  */
 import { Lazy } from 'cdk8s';
-import { NAMESPACE_LABEL, type PolicyConfig } from '../runtime/contract.ts';
+import type { PolicyConfig } from '../runtime/contract.ts';
+import { labelOf } from '../runtime/policy/namespace-label.ts';
 import { excludedNamespaces } from '../runtime/policy/reserved-names.ts';
 
 /** Picks the labelled namespaces, less the excluded ones; those are asked for at synth. */
 export function enabledNamespaces(policy: () => PolicyConfig) {
+  const { key, value } = labelOf(policy());
   return {
-    matchLabels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value },
+    matchLabels: { [key]: value },
     matchExpressions: [
       {
         key: 'kubernetes.io/metadata.name',

@@ -7,6 +7,7 @@ import { Lazy } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { type CaConfig, DOMAIN, PkiFile, Program, WEBHOOK_HEALTH_PORT } from '../runtime/contract.ts';
+import { clusterName } from '../runtime/policy/cluster-names.ts';
 import type { IStepCa } from './i-step-ca.ts';
 import { digest, metadata } from './objects.ts';
 import {
@@ -64,7 +65,7 @@ export const HEALTH: ProgramPort = { name: 'http', number: WEBHOOK_HEALTH_PORT }
 
 /** What makes one program differ from another. */
 export interface ProgramInput extends PodProps {
-  /** Name of every object, and the label `app` of the pods. */
+  /** Name of every object, and the label `app` of the pods; those of the cluster have the namespace behind it. */
   readonly name: string;
   /** Subcommand of `autocert`. */
   readonly subcommand: string;
@@ -125,10 +126,11 @@ function addRights(scope: Construct, { name, ca: { namespace }, rights }: Progra
     roleRef: { apiGroup, kind: 'Role', name },
     subjects,
   });
-  new k8s.KubeClusterRole(scope, 'ClusterRole', { metadata: metadata(name), rules: [...rights.cluster] });
+  const ofCluster = clusterName(name, namespace);
+  new k8s.KubeClusterRole(scope, 'ClusterRole', { metadata: metadata(ofCluster), rules: [...rights.cluster] });
   new k8s.KubeClusterRoleBinding(scope, 'ClusterRoleBinding', {
-    metadata: metadata(name),
-    roleRef: { apiGroup, kind: 'ClusterRole', name },
+    metadata: metadata(ofCluster),
+    roleRef: { apiGroup, kind: 'ClusterRole', name: ofCluster },
     subjects,
   });
 }

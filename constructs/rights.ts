@@ -4,7 +4,8 @@
  * @module
  */
 import type { k8s } from 'cdk8s-plus-27';
-import { PKI_DRAFT, PkiObject, RENEWALS_CONFIG_MAP, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../runtime/contract.ts';
+import { PKI_DRAFT, PkiObject, RENEWALS_CONFIG_MAP } from '../runtime/contract.ts';
+import { signerName, trustBundleName } from '../runtime/policy/cluster-names.ts';
 
 const CERTIFICATES = ['certificates.k8s.io'];
 const LEASES = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
@@ -22,10 +23,10 @@ export const WEBHOOK_RIGHTS = {
 } satisfies Rights;
 
 /**
- * Of the signer, whose Lease has the name `lease`, and which keeps the `caBundle` of the MutatingWebhookConfiguration
+ * Of the signer in `namespace`, whose Lease has the name `lease`, and which keeps the `caBundle` of the MutatingWebhookConfiguration
  * `webhookConfiguration`, if there is one.
  */
-export function signerRights(lease: string, webhookConfiguration?: string): Rights {
+export function signerRights(namespace: string, lease: string, webhookConfiguration?: string): Rights {
   const caBundle: readonly k8s.PolicyRule[] =
     webhookConfiguration === undefined
       ? []
@@ -43,11 +44,16 @@ export function signerRights(lease: string, webhookConfiguration?: string): Righ
       { apiGroups: CERTIFICATES, resources: ['podcertificaterequests/status'], verbs: ['update'] },
       // Two rights that the API server asks for beyond those on the objects: to answer for this signer, and to publish
       // its roots.
-      { apiGroups: CERTIFICATES, resources: ['signers'], resourceNames: [SIGNER_NAME], verbs: ['sign', 'attest'] },
+      {
+        apiGroups: CERTIFICATES,
+        resources: ['signers'],
+        resourceNames: [signerName(namespace)],
+        verbs: ['sign', 'attest'],
+      },
       {
         apiGroups: CERTIFICATES,
         resources: ['clustertrustbundles'],
-        resourceNames: [TRUST_BUNDLE_NAME],
+        resourceNames: [trustBundleName(namespace)],
         // It applies, so the name is known before the object is, and even `create` can be tied to it.
         verbs: ['create', 'patch'],
       },

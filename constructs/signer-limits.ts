@@ -6,6 +6,7 @@
  */
 import { Construct } from 'constructs';
 import { DOMAIN } from '../runtime/contract.ts';
+import { clusterName } from '../runtime/policy/cluster-names.ts';
 import { addAdmissionPolicy, celIsAccount, celSameBut } from './admission-policy.ts';
 import { celText } from './cel.ts';
 
@@ -13,7 +14,7 @@ import { celText } from './cel.ts';
 export interface SignerLimitsProps {
   /** Namespace of the account. */
   readonly namespace: string;
-  /** Name of the account, of its Lease, and of policy and binding. */
+  /** Name of the account and of its Lease; policy and binding are named after it. */
   readonly name: string;
 }
 
@@ -39,7 +40,7 @@ export class SignerLimits extends Construct {
     super(scope, id);
     const isNotOf = (resource: string) => `request.resource.resource != ${celText(resource)}`;
     addAdmissionPolicy(this, {
-      name,
+      name: clusterName(name, namespace),
       rules: [
         {
           apiGroups: ['admissionregistration.k8s.io'],

@@ -68,7 +68,10 @@ const checkDatabase = checkInstance(
 
 /** Properties of {@link StepCa}. */
 export interface StepCaProps extends LifetimeProps, PodProps, NetworkProps {
-  /** Namespace of the CA; webhook and signer run there too. @default 'step' */
+  /**
+   * Namespace of the CA; webhook and signer run there too. In another than the usual one, objects that are in no namespace
+   * have it behind their names (`autocert.tls`), so that several installations fit into one cluster. @default 'step'
+   */
   readonly namespace?: string;
   /** Whether to make the namespace, at the Pod Security level `restricted`. @default true */
   readonly createNamespace?: boolean;

@@ -10,6 +10,7 @@
 import { ApiObject, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import {
+  type AdmissionMode,
   Annotation,
   CERTIFICATE_DIR,
   ContainerName,
@@ -19,6 +20,7 @@ import {
 } from '../runtime/contract.ts';
 import { MAX_ANNOTATIONS } from '../runtime/policy/annotations.ts';
 import { MAX_ID } from '../runtime/policy/certificate-spec.ts';
+import { clusterName } from '../runtime/policy/cluster-names.ts';
 import { MAX_SANS } from '../runtime/policy/lifetimes.ts';
 import { MOUNT_AT_FILES } from '../runtime/policy/mount-path.ts';
 import { RESERVED } from '../runtime/policy/name-policy.ts';
@@ -47,9 +49,14 @@ export interface ValidationPolicyProps {
   readonly policyInjector?: boolean;
   /** Whether natively delivered certificates can be had: a signer runs. @default true */
   readonly nativeDelivery?: boolean;
-  /** Name of policy and binding. @default 'autocert' */
+  /** Whether it refuses what is wrong, or only warns of it. @default 'enforce' */
+  readonly mode?: AdmissionMode;
+  /** Name of policy and binding. @default - `autocert`, with the namespace if that is not `step` */
   readonly name?: string;
 }
+
+/** What the API server does where a validation fails. */
+const ACTIONS: Readonly<Record<AdmissionMode, readonly string[]>> = { enforce: ['Deny'], report: ['Warn', 'Audit'] };
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 const WORKLOADS = [
@@ -62,7 +69,12 @@ export class ValidationPolicy extends Construct {
   /** Makes both. */
   constructor(scope: Construct, id: string, props: ValidationPolicyProps) {
     super(scope, id);
-    const { name = 'autocert', policyInjector = false, nativeDelivery = true } = props;
+    const {
+      name = clusterName('autocert', props.policy().namespace),
+      policyInjector = false,
+      nativeDelivery = true,
+      mode = 'enforce',
+    } = props;
     const resourceRules = WORKLOADS.map((rule) => ({
       ...rule,
       apiVersions: ['v1'],
@@ -102,7 +114,7 @@ export class ValidationPolicy extends Construct {
       apiVersion: API_VERSION,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata: metadata(name),
-      spec: { policyName: name, validationActions: ['Deny'] },
+      spec: { policyName: name, validationActions: ACTIONS[mode] },
     });
   }
 }

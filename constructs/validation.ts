@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { hostProblem, isDnsLabel } from '../runtime/policy/names.ts';
+import { isLabelValue } from '../runtime/policy/namespace-label.ts';
 import { clusterDomainProblem } from '../runtime/policy/own-names.ts';
 
 /** Hands a prop's value on, or throws the sentence. */
@@ -124,7 +125,7 @@ export const checkText = checkString('it takes a string that is not empty', (tex
 /** The value of a label, which may be empty. */
 export const checkLabelValue = checkString(
   'it takes the value of a label: at most 63 letters, digits, "-", "_" and "."',
-  /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/,
+  isLabelValue,
 );
 
 /** The grammar of image references: registry, path, tag, digest (github.com/distribution/reference). */
@@ -148,7 +149,7 @@ export const checkName = checkString(
 );
 
 /** Whether most objects could be called so: DNS labels with dots between them. */
-export const isObjectName = (name: string) => name.length <= 253 && name.split('.').every(isDnsLabel);
+const isObjectName = (name: string) => name.length <= 253 && name.split('.').every(isDnsLabel);
 
 /** The name of most other objects, such as a Secret. */
 export const checkObjectName = checkString(

@@ -5,12 +5,14 @@
 import { k8s } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import {
+  type AdmissionMode,
   CERTIFICATE_PORT,
   CONTAINER_PORT,
   type PolicyConfig,
   WEBHOOK_HEALTH_PORT,
   type WebhookConfig,
 } from '../runtime/contract.ts';
+import { clusterName } from '../runtime/policy/cluster-names.ts';
 import type { IStepCa } from './i-step-ca.ts';
 import { addInjectionWebhook } from './injection-webhook.ts';
 import type { WebhookSettings } from './injector.ts';
@@ -20,9 +22,13 @@ import type { ContainerImage, PodProps } from './pods.ts';
 import { addProgram, CLIENT_CA_FILE, caConfig } from './program.ts';
 import { WEBHOOK_RIGHTS } from './rights.ts';
 
-/** Name of every object, the registration among them, and the label `app` of the pods. */
-export const WEBHOOK_NAME = 'autocert';
-const NAME = WEBHOOK_NAME;
+/** Name of every object, and the label `app` of the pods. */
+const NAME = 'autocert';
+
+/** Name of the webhook's registration, which is in no namespace. */
+export function registrationName({ namespace }: IStepCa): string {
+  return clusterName(NAME, namespace);
+}
 
 /** What the API server reaches, and what pods reach. */
 const ADMISSION = { name: 'https', number: CONTAINER_PORT };
@@ -42,6 +48,7 @@ export interface WebhookServerInput extends PodProps {
   readonly settings: WebhookSettings;
   /** Whether a signer runs. */
   readonly hasSigner: boolean;
+  readonly mode: AdmissionMode;
 }
 
 /** Makes the objects in `scope`; the Deployment is its `Resource`. */
@@ -84,7 +91,8 @@ export function addWebhookServer(scope: Construct, input: WebhookServerInput): v
   });
   const { failurePolicy, timeoutSeconds } = settings;
   const caBundle = ca.rootCertificate;
-  addInjectionWebhook(scope, { name: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
+  const name = registrationName(ca);
+  addInjectionWebhook(scope, { name, service: NAME, namespace, caBundle, failurePolicy, timeoutSeconds, policy });
 }
 
 /** Names at which Autocert is reached, of the webhook's own certificate; the first is its common name. They are reserved. */
@@ -93,7 +101,8 @@ export function servingNames({ namespace, clusterDomain }: IStepCa): readonly [s
   return [`${host}.svc`, `${host}.svc.${clusterDomain}`, host];
 }
 
-function webhookConfig({ ca, image, agentImage, userFromPlatform, settings, hasSigner }: WebhookServerInput) {
+function webhookConfig(input: WebhookServerInput) {
+  const { ca, image, agentImage, userFromPlatform, settings, hasSigner, mode } = input;
   const names = servingNames(ca);
   return {
     ...caConfig(ca),
@@ -110,5 +119,6 @@ function webhookConfig({ ca, image, agentImage, userFromPlatform, settings, hasS
     // A webhook of an earlier version does not know the second.
     ...(hasSigner ? { delivery: settings.delivery } : { delivery: 'sidecar' as const, signer: false as const }),
     sidecar: settings.sidecar,
+    ...(mode !== 'enforce' && { mode }),
   };
 }

@@ -11,8 +11,14 @@ export const DOMAIN = 'autocert.step.sm';
 /** The label by which everything of Autocert is found again: `kubectl get … -A -l app.kubernetes.io/part-of=autocert`. */
 export const PART_OF = { key: 'app.kubernetes.io/part-of', value: 'autocert' } as const;
 
-/** The namespace label that turns Autocert on: `autocert.step.sm=enabled`. */
-export const NAMESPACE_LABEL = { key: DOMAIN, value: 'enabled' } as const;
+/** A label of namespaces that turns Autocert on. */
+export interface NamespaceLabel {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** The usual one: `autocert.step.sm=enabled`. {@link PolicyConfig.namespaceLabel} may name another. */
+export const NAMESPACE_LABEL = { key: DOMAIN, value: 'enabled' } as const satisfies NamespaceLabel;
 
 /** Annotations of a pod. All but `status` are written by the pod's author. */
 export const Annotation = {
@@ -194,10 +200,10 @@ export const RENEWALS_CONFIG_MAP = 'autocert-renewals';
 /** Key of {@link RENEWALS_CONFIG_MAP} that stands for all namespaces; no namespace can have this name. */
 export const RENEW_ALL = '_all';
 
-/** Signer of native delivery: `spec.signerName` of `PodCertificateRequest` and `ClusterTrustBundle`. */
+/** Signer of native delivery in the namespace `step`; `policy/cluster-names.ts` has those of others. */
 export const SIGNER_NAME = `${DOMAIN}/workload`;
 
-/** The `ClusterTrustBundle` with the CA's roots, kept by the signer; the API wants the signer's name in front. */
+/** The `ClusterTrustBundle` with its CA's roots, which the signer keeps. */
 export const TRUST_BUNDLE_NAME = `${DOMAIN}:workload:root`;
 
 /** Port of the webhook's and the CA's containers; their Services listen on 443. The webhook's is for the API server alone. */
@@ -226,6 +232,16 @@ export type SidecarStyle = (typeof SIDECAR_STYLES)[number];
 
 /** The words of {@link SidecarStyle}. */
 export const SIDECAR_STYLES = ['auto', 'native', 'classic'] as const;
+
+/**
+ * What becomes of a pod that the rules refuse. `enforce`: it is not created. `report`: it is created as it is, without a
+ * certificate, and whoever creates it is told. Of admission alone: the signer and the certificate endpoint do not know
+ * it, and judge each pod as ever, so that nobody gets a certificate by it.
+ */
+export type AdmissionMode = (typeof ADMISSION_MODES)[number];
+
+/** The words of {@link AdmissionMode}. */
+export const ADMISSION_MODES = ['enforce', 'report'] as const;
 
 /** Names of the pods that run as one service account. */
 export interface ServiceAccountPolicy {
@@ -263,6 +279,8 @@ export interface PolicyConfig {
   readonly defaultDuration: string;
   readonly minDuration: string;
   readonly maxDuration: string;
+  /** The label of namespaces that turns Autocert on. Absent: {@link NAMESPACE_LABEL}. */
+  readonly namespaceLabel?: NamespaceLabel;
   /** Namespaces whose pods get nothing, even where they are labelled, besides `kube-system` and `namespace`. */
   readonly excludedNamespaces: readonly string[];
   /** Keyed by namespace. */
@@ -322,6 +340,8 @@ export interface WebhookConfig extends PolicyConfig, CaConfig {
   /** `false`: no signer runs, so native delivery would never come to an end: no pod gets it. Absent: one does. */
   readonly signer?: false;
   readonly sidecar: SidecarStyle;
+  /** See {@link AdmissionMode}. Absent: `enforce`. */
+  readonly mode?: AdmissionMode;
 }
 
 /** The signer's configuration: a JSON file in a ConfigMap. */

@@ -3,13 +3,14 @@
  * @module
  */
 import type { V1APIResourceList, V1Namespace, V1Pod } from '@kubernetes/client-node';
-import { NAMESPACE_LABEL } from '../contract.ts';
+import type { NamespaceLabel } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
+import { isLabelled } from '../policy/namespace-label.ts';
 import type { KubernetesApi } from './client.ts';
 
 type Api = Pick<KubernetesApi, 'get'>;
 
-/** How long a namespace's label is believed, and how many namespaces are remembered. */
+/** How long a namespace's labels are believed, and how many namespaces are remembered. */
 const NAMESPACE_CACHE_MS = 10_000;
 const MAX_NAMESPACES = 5_000;
 
@@ -48,26 +49,27 @@ export function readPod(api: Api, namespace: string, name: string): Promise<V1Po
   );
 }
 
-/** Whether these labels of a namespace turn Autocert on for it. */
-export function isLabelled(labels: Readonly<Record<string, unknown>> = {}): boolean {
-  return Object.hasOwn(labels, NAMESPACE_LABEL.key) && labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
-}
-
 /**
  * Answers whether a namespace carries the label, from a short memory: pods that start together ask for it once.
+ * @param label asked each time, since the configuration is followed
  * @param now monotonic milliseconds
  */
-export function namespaceLabels(api: Api, now: () => number): (namespace: string) => Promise<boolean> {
-  const known = new Map<string, { readonly until: number; readonly enabled: Promise<boolean> }>();
-  return (namespace) => {
+export function namespaceLabels(
+  api: Api,
+  label: () => NamespaceLabel,
+  now: () => number,
+): (namespace: string) => Promise<boolean> {
+  type Labels = Readonly<Record<string, string>> | undefined;
+  const known = new Map<string, { readonly until: number; readonly labels: Promise<Labels> }>();
+  const labelsOf = (namespace: string) => {
     const memory = known.get(namespace);
-    if (memory && now() < memory.until) return memory.enabled;
+    if (memory && now() < memory.until) return memory.labels;
     if (known.size >= MAX_NAMESPACES) known.clear();
-    const enabled = ifFound(api.get<V1Namespace>(`/api/v1/namespaces/${encodeURIComponent(namespace)}`)).then((found) =>
-      isLabelled(found?.metadata?.labels),
-    );
-    known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, enabled });
-    enabled.catch(() => known.delete(namespace));
-    return enabled;
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+    const labels = ifFound(api.get<V1Namespace>(path)).then((found) => found?.metadata?.labels);
+    known.set(namespace, { until: now() + NAMESPACE_CACHE_MS, labels });
+    labels.catch(() => known.delete(namespace));
+    return labels;
   };
+  return async (namespace) => isLabelled(await labelsOf(namespace), label());
 }

@@ -25,10 +25,15 @@ const RUNNING = { query: { fieldSelector: 'status.phase!=Succeeded,status.phase!
 const MAX_NAMES = 20;
 
 /**
- * Looks at all pods that have not ended.
+ * Looks at all pods that have not ended, but for those of another installation.
+ * @param namespace of this one
  * @throws AutocertError with status 403 when the caller may not list pods in all namespaces; `UNAVAILABLE`
  */
-export async function findPinnedPods(api: Pick<ClusterPort, 'request'>, root: string): Promise<PinnedPods> {
+export async function findPinnedPods(
+  api: Pick<ClusterPort, 'request'>,
+  namespace: string,
+  root: string,
+): Promise<PinnedPods> {
   // All pods of a time have the same roots: each text is parsed once.
   const known = new Map<string, boolean>();
   const knowsRoot = (bundle: string) => {
@@ -40,7 +45,7 @@ export async function findPinnedPods(api: Pick<ClusterPort, 'request'>, root: st
   const names: string[] = [];
   for await (const { items } of pages<V1Pod>(api, '/api/v1/pods', RUNNING)) {
     for (const pod of items ?? []) {
-      const bundles = agentRoots(pod);
+      const bundles = agentRoots(pod, namespace);
       if (bundles.length > 0) agents += 1;
       if (bundles.every(knowsRoot)) continue;
       pinned += 1;
@@ -56,11 +61,18 @@ const AGENTS: ReadonlySet<string> = new Set(Object.values(ContainerName));
  * Roots that the pod's agents were given, PEM; there are two agents in the `classic` style. What others call by the name
  * of our variable is not looked at: it must not keep a root from being retired.
  */
-function agentRoots({ metadata, spec }: V1Pod): string[] {
+function agentRoots({ metadata, spec }: V1Pod, namespace: string): string[] {
   if (metadata?.annotations?.[Annotation.status] !== STATUS_INJECTED) return [];
   const containers: readonly V1Container[] = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
   const variables = containers.filter(({ name }) => AGENTS.has(name)).flatMap(({ env }) => env ?? []);
+  const url = variables.find(({ name }) => name === AgentEnv.autocertUrl)?.value;
+  if (url !== undefined && namespaceOf(url) !== namespace) return [];
   return variables.flatMap(({ name, value }) => (name === AgentEnv.roots ? [value ?? ''] : []));
+}
+
+/** That of the Service at which an agent reaches its Autocert. */
+function namespaceOf(url: string): string | undefined {
+  return URL.parse(url)?.hostname.split('.')[1];
 }
 
 /** Somebody else may have written what is no certificate. */

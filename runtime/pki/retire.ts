@@ -77,7 +77,7 @@ async function whatNeedsTheOldRoot(
 ): Promise<string[]> {
   const expire = await oldLeavesExpireAt(api, objects, pki);
   const leaves = `certificates issued under the old root may be valid until ${expire.toISOString()}: who trusts the new root only refuses them`;
-  const pods = await findPinnedPods(api, nextRoot).catch((error: unknown) => {
+  const pods = await findPinnedPods(api, objects.namespace, nextRoot).catch((error: unknown) => {
     const isForbidden = error instanceof AutocertError && error.status === 403;
     if (force && isForbidden) return undefined;
     throw error;

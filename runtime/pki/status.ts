@@ -69,7 +69,7 @@ export async function readStatus(api: ClusterPort, objects: ClusterObjects, now:
   const { stored, roots, chain, signingRoot, phase, nextRoot } = pki;
   const rootKeyInCluster = isKeyInCluster(stored, signingRoot);
   const renewedFrom = renewalDateOf(chain[0], signingRoot);
-  const pods = await podsWithout(api, nextRoot ?? roots.at(-1) ?? '');
+  const pods = await podsWithout(api, objects.namespace, nextRoot ?? roots.at(-1) ?? '');
   const isSwitched = phase === 'switched' || phase === 'retiring';
   const oldCertificatesUntil = isSwitched ? await oldLeavesExpireAt(api, objects, pki) : undefined;
   const passwordRotations = (['caPassword', 'autocertPassword'] as const)
@@ -111,9 +111,9 @@ const authority = (pem: string): AuthorityStatus => ({
   notAfter: validityOf(pem).notAfter,
 });
 
-async function podsWithout(api: ClusterPort, root: string): Promise<PinnedPods | undefined> {
+async function podsWithout(api: ClusterPort, namespace: string, root: string): Promise<PinnedPods | undefined> {
   try {
-    return await findPinnedPods(api, root);
+    return await findPinnedPods(api, namespace, root);
   } catch (error) {
     if (error instanceof AutocertError && error.status === 403) return undefined;
     throw error;

@@ -2,7 +2,7 @@
  * What makes a policy of names and lifetimes a right one.
  * @module
  */
-import type { PolicyConfig } from '../contract.ts';
+import type { NamespaceLabel, PolicyConfig } from '../contract.ts';
 import {
   asText,
   type Check,
@@ -19,6 +19,7 @@ import {
 } from '../lib/validator.ts';
 import { parseDuration } from './duration.ts';
 import { hostProblem, parseName } from './names.ts';
+import { labelProblem } from './namespace-label.ts';
 import { clusterDomainProblem, reachProblem } from './own-names.ts';
 import { patternProblem } from './patterns.ts';
 
@@ -40,6 +41,13 @@ const pattern = asText(PATTERN, (value) => {
   if (problem) throw new Error(`${wanted(PATTERN, value).message}: ${problem}`);
 });
 
+/** Strict, since a misspelt key would turn Autocert on elsewhere. */
+const namespaceLabel: Check = (value) => {
+  object({ key: text, value: text }, { strict: true })(value);
+  const problem = labelProblem(value as NamespaceLabel);
+  if (problem) throw new Error(`got ${shown(value)}, but ${problem}`);
+};
+
 /** Settings of a {@link PolicyConfig}. */
 export const POLICY: Shape = {
   namespace: text,
@@ -49,6 +57,7 @@ export const POLICY: Shape = {
   defaultDuration: duration,
   minDuration: duration,
   maxDuration: duration,
+  namespaceLabel: optional(namespaceLabel),
   excludedNamespaces: list(text),
   namespaces: mapOf(
     object(

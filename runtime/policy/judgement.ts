@@ -4,10 +4,11 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
-import { Annotation, NAMESPACE_LABEL, type PolicyConfig } from '../contract.ts';
+import { Annotation, type PolicyConfig } from '../contract.ts';
 import type { ErrorCode } from '../lib/errors.ts';
 import { type CertificateSpec, judgePod } from './certificate-spec.ts';
 import { parseDuration } from './duration.ts';
+import { labelOf, labelText } from './namespace-label.ts';
 
 /** Which pod somebody has proven to be, or to ask for. */
 export interface Claim {
@@ -62,8 +63,7 @@ export function judge(claim: Claim, { pod, namespaceEnabled, policy }: Circumsta
     return forbidden('NamespaceExcluded', `namespace ${namespace} is excluded: its pods never get a certificate`);
   }
   if (!namespaceEnabled) {
-    const label = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
-    return forbidden('NamespaceNotEnabled', `namespace ${namespace} is not labelled ${label}`);
+    return forbidden('NamespaceNotEnabled', `namespace ${namespace} is not labelled ${labelText(labelOf(policy))}`);
   }
   if (judgement.kind === 'none') {
     return forbidden(

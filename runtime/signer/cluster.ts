@@ -4,7 +4,7 @@
  * @module
  */
 import type { V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
-import { DOMAIN, SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
+import { DOMAIN } from '../contract.ts';
 import type { KubernetesApi, WatchEventType } from '../kubernetes/client.ts';
 import { ifFound } from '../kubernetes/cluster-state.ts';
 import type { ElectionPorts, Lease } from '../kubernetes/leader-election.ts';
@@ -14,33 +14,36 @@ import type { ClusterTrustBundle } from './trust-bundle.ts';
 
 const CERTIFICATES = '/apis/certificates.k8s.io/v1';
 const FIELD_MANAGER = 'autocert-signer';
-const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` } as const;
+/** Requests of a signer. */
+const requestsOf = (signer: string) => ({ fieldSelector: `spec.signerName=${signer}` });
 /** The server ends each watch after so long, so that one whose connection died unnoticed is replaced. */
 const WATCH_SECONDS = 240;
 
-/** Gives every request of our signer, whatever its state, page by page; resolves with the version to watch from. */
+/** Gives every request of the signer, whatever its state, page by page; resolves with the version to watch from. */
 export async function listRequests(
   api: KubernetesApi,
+  signer: string,
   onPage: (items: readonly PodCertificateRequest[]) => void,
 ): Promise<string> {
   let version = '';
   const path = `${CERTIFICATES}/podcertificaterequests`;
-  for await (const { items, metadata } of pages<PodCertificateRequest>(api, path, { query: OURS })) {
+  for await (const { items, metadata } of pages<PodCertificateRequest>(api, path, { query: requestsOf(signer) })) {
     onPage(items ?? []);
     version = metadata?.resourceVersion ?? '';
   }
   return version;
 }
 
-/** Watches requests of our signer from `resourceVersion` on. */
+/** Watches requests of the signer from `resourceVersion` on. */
 export function watchRequests(
   api: KubernetesApi,
+  signer: string,
   resourceVersion: string,
   onEvent: (type: WatchEventType, object: PodCertificateRequest) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const timeoutSeconds = String(WATCH_SECONDS);
-  const query = { ...OURS, resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds };
+  const query = { ...requestsOf(signer), resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds };
   return api.watch(`${CERTIFICATES}/podcertificaterequests`, query, onEvent, signal);
 }
 
@@ -62,7 +65,7 @@ export async function writeStatus(
 
 /** Creates or mends the trust bundle. */
 export async function applyTrustBundle(api: KubernetesApi, bundle: ClusterTrustBundle): Promise<void> {
-  await api.apply(`${CERTIFICATES}/clustertrustbundles/${segment(TRUST_BUNDLE_NAME)}`, bundle, FIELD_MANAGER);
+  await api.apply(`${CERTIFICATES}/clustertrustbundles/${segment(bundle.metadata?.name ?? '')}`, bundle, FIELD_MANAGER);
 }
 
 /** The configuration by which the API server asks the webhook; `undefined`: there is none. */

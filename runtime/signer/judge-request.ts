@@ -5,8 +5,9 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
-import { Annotation, type PolicyConfig, SIGNER_NAME } from '../contract.ts';
+import { Annotation, type PolicyConfig } from '../contract.ts';
 import { messageOf } from '../lib/errors.ts';
+import { signerName } from '../policy/cluster-names.ts';
 import { formatDuration, parseDuration } from '../policy/duration.ts';
 import { type Circumstances, judge, type Refusal as PodRefusal } from '../policy/judgement.ts';
 import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
@@ -48,12 +49,13 @@ export function judgeRequest(
   const { podName, maxExpirationSeconds = DEFAULT_MAX_SECONDS } = pending.spec;
   const judgement = judge(claimOf(pending), circumstances);
   if (judgement.kind === 'refused' && judgement.final) return judgement;
-  if (!mountsOurs(circumstances.pod)) {
-    return refuse('NotInjected', `pod ${podName} has no podCertificate volume of the signer ${SIGNER_NAME}`);
+  const { policy, backdateMs } = circumstances;
+  const signer = signerName(policy.namespace);
+  if (!mounts(circumstances.pod, signer)) {
+    return refuse('NotInjected', `pod ${podName} has no podCertificate volume of the signer ${signer}`);
   }
   if (judgement.kind === 'refused') return judgement;
   const { commonName, sans } = judgement.spec;
-  const { policy, backdateMs } = circumstances;
   // A maximum, while the pod's wish is a wish.
   const mostMs = maxExpirationSeconds * 1000 - backdateMs;
   const lifetimeMs = Math.min(judgement.lifetimeMs, mostMs);
@@ -65,10 +67,10 @@ export function judgeRequest(
 /** What the API takes for `maxExpirationSeconds` when a pod does not say it. */
 export const DEFAULT_MAX_SECONDS = 86_400;
 
-function mountsOurs(pod: V1Pod | undefined): boolean {
+function mounts(pod: V1Pod | undefined, signer: string): boolean {
   const volumes = pod?.spec?.volumes ?? [];
   return volumes.some(({ projected }) =>
-    projected?.sources?.some(({ podCertificate }) => podCertificate?.signerName === SIGNER_NAME),
+    projected?.sources?.some(({ podCertificate }) => podCertificate?.signerName === signer),
   );
 }
 

@@ -8,6 +8,7 @@ import type { KubernetesApi } from '../kubernetes/client.ts';
 import { PodEvents } from '../kubernetes/events.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import { labelOf } from '../policy/namespace-label.ts';
 import { excludedNamespaces } from '../policy/reserved-names.ts';
 import { ISSUED_REASON, issuedMessage } from '../step-ca/audit.ts';
 import { caAvailability, certificateValidity } from '../step-ca/certificate-metrics.ts';
@@ -24,7 +25,7 @@ import type { Result } from './reconciler.ts';
 export interface ObservationPorts {
   readonly api: Pick<KubernetesApi, 'request' | 'create'>;
   readonly issuer: Pick<Issuer, 'outage' | 'roots'>;
-  readonly policy: () => Pick<PolicyConfig, 'namespace' | 'excludedNamespaces' | 'issuanceEvents'>;
+  readonly policy: () => Pick<PolicyConfig, 'namespace' | 'namespaceLabel' | 'excludedNamespaces' | 'issuanceEvents'>;
   /** Who reports events. */
   readonly component: string;
   readonly registry: Metrics;
@@ -51,7 +52,7 @@ export class Observation {
     this.#leaves = new NativeLeaves({ now, monotonic });
     this.#events = new PodEvents({ api, component, log, now, monotonic });
     this.#census = new PodCensus({
-      namespaces: () => enabledNamespaces(api),
+      namespaces: () => enabledNamespaces(api, labelOf(policy())),
       pods: (namespace, onPage) => podsOf(api, namespace, onPage),
       excluded: () => excludedNamespaces(policy()),
       leaves: this.#leaves,

@@ -2,19 +2,22 @@
  * The lists that the census of pods is made from: metadata only, page by page.
  * @module
  */
-import { NAMESPACE_LABEL } from '../contract.ts';
+import type { NamespaceLabel } from '../contract.ts';
 import type { KubernetesApi } from '../kubernetes/client.ts';
 import { METADATA_ONLY, pages } from '../kubernetes/pages.ts';
+import { labelText } from '../policy/namespace-label.ts';
 import type { ListedPod } from './pod-census.ts';
 
 /** Pods that have ended need no certificate. */
 const NOT_ENDED = 'status.phase!=Succeeded,status.phase!=Failed';
 
-/** Names of the namespaces with our label. */
-export async function enabledNamespaces(api: Pick<KubernetesApi, 'request'>): Promise<readonly string[]> {
+/** Names of the namespaces with the label. */
+export async function enabledNamespaces(
+  api: Pick<KubernetesApi, 'request'>,
+  label: NamespaceLabel,
+): Promise<readonly string[]> {
   const names: string[] = [];
-  const labelSelector = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
-  const options = { query: { labelSelector }, accept: METADATA_ONLY };
+  const options = { query: { labelSelector: labelText(label) }, accept: METADATA_ONLY };
   for await (const { items } of pages<{ readonly metadata: { readonly name: string } }>(
     api,
     '/api/v1/namespaces',

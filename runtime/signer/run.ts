@@ -16,6 +16,8 @@ import { type Repetition, repeat, sleep } from '../lib/loops.ts';
 import { createMetrics, type Metrics } from '../lib/metrics.ts';
 import { serverLog } from '../lib/server-log.ts';
 import { stopSignal } from '../lib/stop-signal.ts';
+import { signerName } from '../policy/cluster-names.ts';
+import { labelOf } from '../policy/namespace-label.ts';
 import { caOpener, Issuer } from '../step-ca/issuer.ts';
 import { caBundleKeeper } from './ca-bundle.ts';
 import * as cluster from './cluster.ts';
@@ -93,6 +95,7 @@ interface Parts {
 /** Stands for election, and leads when elected, until `stop` aborts. `ready`: the API server has answered. */
 async function elected(stop: AbortSignal, parts: Parts, ready: () => void): Promise<void> {
   const { config, issuer, api, log, metrics } = parts;
+  const { lease, namespace } = config.current;
   const now = () => new Date();
   const observation = new Observation({ ...parts, policy: () => config.current, component: COMPONENT, now, monotonic });
   const reconciler = reconcilerOf(parts, now);
@@ -100,11 +103,11 @@ async function elected(stop: AbortSignal, parts: Parts, ready: () => void): Prom
     isPossible: () => hasPodCertificates(api),
     reconcile: async (work: Work) => observation.seen(work, await reconciler.reconcile(work)),
     requests: {
-      list: cluster.listRequests.bind(undefined, api),
-      watch: cluster.watchRequests.bind(undefined, api),
+      list: cluster.listRequests.bind(undefined, api, signerName(namespace)),
+      watch: cluster.watchRequests.bind(undefined, api, signerName(namespace)),
     },
     issuer,
-    publish: trustBundlePublisher((bundle) => cluster.applyTrustBundle(api, bundle), log),
+    publish: trustBundlePublisher((bundle) => cluster.applyTrustBundle(api, bundle), namespace, log),
     duties: [...dutiesOf(parts, now), observation.duty],
     sleep,
     now,
@@ -112,7 +115,6 @@ async function elected(stop: AbortSignal, parts: Parts, ready: () => void): Prom
     metrics,
     log,
   };
-  const { lease } = config.current;
   // The host's name alone would let a restarted container take its predecessor's office for its own.
   const options = { ...lease, identity: `${hostname()}_${randomUUID().slice(0, 8)}` };
   const calls = announced(cluster.leaseCalls(api, lease), ready);
@@ -139,7 +141,7 @@ function reconcilerOf({ config, issuer, api, log }: Parts, now: () => Date): Rec
   return new Reconciler({
     policy: () => config.current,
     readPod: (namespace, name) => readPod(api, namespace, name),
-    namespaceEnabled: namespaceLabels(api, monotonic),
+    namespaceEnabled: namespaceLabels(api, () => labelOf(config.current), monotonic),
     issue: (order) => issuer.issue(order),
     writeStatus: (request, status) => cluster.writeStatus(api, request, status),
     recordEvent: (pod, reason, message) => events.record(pod, reason, message),

@@ -5,9 +5,9 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { V1beta1ClusterTrustBundle } from '@kubernetes/client-node';
-import { SIGNER_NAME, TRUST_BUNDLE_NAME } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { signerName, trustBundleName } from '../policy/cluster-names.ts';
 import { fingerprintOf } from '../x509/certificate.ts';
 
 /** The object as it is applied. The type of v1beta1 has all that v1 has. */
@@ -23,27 +23,29 @@ export function bundleOf(roots: readonly string[]): string {
     .join('');
 }
 
-/** The object with {@link bundleOf} `roots`. */
-export function trustBundleOf(roots: readonly string[]): ClusterTrustBundle {
+/** The object with {@link bundleOf} `roots`, of the installation in `namespace`. */
+export function trustBundleOf(roots: readonly string[], namespace: string): ClusterTrustBundle {
   return {
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'ClusterTrustBundle',
-    metadata: { name: TRUST_BUNDLE_NAME },
-    spec: { signerName: SIGNER_NAME, trustBundle: bundleOf(roots) },
+    metadata: { name: trustBundleName(namespace) },
+    spec: { signerName: signerName(namespace), trustBundle: bundleOf(roots) },
   };
 }
 
 /** What publishes roots; each time anew, which also mends the object. */
 export function trustBundlePublisher(
   apply: (bundle: ClusterTrustBundle) => Promise<void>,
+  namespace: string,
   log: Log,
 ): (roots: readonly string[]) => Promise<void> {
   let last = '';
   return async (roots) => {
-    const bundle = trustBundleOf(roots);
+    const bundle = trustBundleOf(roots, namespace);
     await apply(bundle);
     const { trustBundle } = bundle.spec;
-    if (trustBundle !== last) log.info({ bundle: TRUST_BUNDLE_NAME, roots: roots.length }, 'trust bundle published');
+    if (trustBundle !== last)
+      log.info({ bundle: trustBundleName(namespace), roots: roots.length }, 'trust bundle published');
     last = trustBundle;
   };
 }

@@ -29,7 +29,12 @@ export interface AdmissionRequest {
 
 /** What the API server is told. */
 export type AdmissionAnswer =
-  | { readonly allowed: true; readonly patch?: JsonPatch }
+  | {
+      readonly allowed: true;
+      readonly patch?: JsonPatch;
+      /** What would have been refused, and why: a warning for whoever asks, and for the audit log. */
+      readonly violation?: string;
+    }
   | { readonly allowed: false; readonly code: number; readonly message: string };
 
 /**
@@ -64,13 +69,33 @@ export function readReview(body: unknown): AdmissionRequest {
 export function writeReview(request: AdmissionRequest, answer: AdmissionAnswer): string {
   const { apiVersion, uid } = request;
   const response = answer.allowed
-    ? { uid, allowed: true, ...(answer.patch && encoded(answer.patch)) }
+    ? {
+        uid,
+        allowed: true,
+        ...(answer.patch && encoded(answer.patch)),
+        ...(answer.violation && told(answer.violation)),
+      }
     : { uid, allowed: false, status: { code: answer.code, message: answer.message.slice(0, MAX_MESSAGE) } };
   return JSON.stringify({ apiVersion, kind: 'AdmissionReview', response });
 }
 
 function encoded(patch: JsonPatch): { readonly patchType: 'JSONPatch'; readonly patch: string } {
   return { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') };
+}
+
+/** The key is that of Pod Security; the API server puts the webhook's name before it. */
+const AUDIT_ANNOTATION = 'audit-violations';
+/** The API server cuts a longer warning where the warnings of all webhooks together are too long. */
+const MAX_WARNING = 256;
+
+function told(violation: string) {
+  // The API server drops a warning with a control character in it: it becomes a header (RFC 7234, §5.5).
+  const line = violation.replaceAll(/\p{Cc}+/gu, ' ');
+  const warning = `autocert would refuse this pod; it gets no certificate: ${line}`;
+  return {
+    warnings: [warning.length > MAX_WARNING ? `${warning.slice(0, MAX_WARNING - 1)}…` : warning],
+    auditAnnotations: { [AUDIT_ANNOTATION]: line.slice(0, MAX_MESSAGE) },
+  };
 }
 
 /** Cut, so that it is none that the API server knows. */

@@ -5,6 +5,7 @@
  */
 import type { WebhookConfig } from '../contract.ts';
 import { AutocertError } from '../lib/errors.ts';
+import { signerName } from '../policy/cluster-names.ts';
 import { type AdmissionAnswer, type AdmissionRequest, readReview, writeReview } from './admission-review.ts';
 import type { Capabilities } from './capabilities.ts';
 import { decide, type Plan } from './decision.ts';
@@ -21,7 +22,7 @@ export interface AdmissionSurroundings {
 }
 
 /** Label of the metric, and field of the log line. */
-export type AdmissionResult = 'injected' | 'skipped' | 'denied' | 'invalid';
+export type AdmissionResult = 'injected' | 'skipped' | 'denied' | 'reported' | 'invalid';
 
 /** The answer, and what to log of it. */
 export interface Admission {
@@ -38,7 +39,7 @@ export interface Admission {
 export function admit(body: unknown, surroundings: AdmissionSurroundings): Admission {
   const request = readReview(body);
   const problem = reviewProblem(request);
-  if (problem) return close(request, { allowed: false, code: 400, message: problem }, 'invalid', { reason: problem });
+  if (problem) return refuse(request, { code: 400, message: problem }, 'invalid', {}, surroundings);
   if (request.operation !== 'CREATE' || request.subResource !== '') {
     return close(request, { allowed: true }, 'skipped', { reason: 'only new pods are injected' });
   }
@@ -49,10 +50,8 @@ export function admit(body: unknown, surroundings: AdmissionSurroundings): Admis
   switch (decision.kind) {
     case 'skip':
       return close(request, { allowed: true }, 'skipped', { ...who, reason: decision.reason });
-    case 'deny': {
-      const { code, message } = decision;
-      return close(request, { allowed: false, code, message }, 'denied', { ...who, reason: message });
-    }
+    case 'deny':
+      return refuse(request, decision, 'denied', who, surroundings);
     case 'inject': {
       const { plan } = decision;
       const answer = { allowed: true, patch: patchFor(pod, plan, surroundings) } as const;
@@ -61,8 +60,26 @@ export function admit(body: unknown, surroundings: AdmissionSurroundings): Admis
   }
 }
 
-function patchFor(pod: Pod, plan: Plan, { sidecar }: AdmissionSurroundings): JsonPatch {
-  if (plan.delivery === 'native') return nativePatch(pod, plan.spec, plan.duration);
+/**
+ * In report mode it says so and lets the pod pass as it is. Without a patch: with one its agent would ask for ever, since
+ * certificate endpoint and signer judge as ever.
+ */
+function refuse(
+  request: AdmissionRequest,
+  { code, message }: { readonly code: number; readonly message: string },
+  result: AdmissionResult,
+  fields: Admission['fields'],
+  { config }: AdmissionSurroundings,
+): Admission {
+  const told = { ...fields, reason: message };
+  if (config().mode === 'report') return close(request, { allowed: true, violation: message }, 'reported', told);
+  return close(request, { allowed: false, code, message }, result, told);
+}
+
+function patchFor(pod: Pod, plan: Plan, { config, sidecar }: AdmissionSurroundings): JsonPatch {
+  if (plan.delivery === 'native') {
+    return nativePatch(pod, plan.spec, plan.duration, signerName(config().namespace));
+  }
   return known(sidecar(), "the root certificate or the agents' image")(pod, plan.spec, plan.style);
 }
 

@@ -7,7 +7,7 @@ import { Allowance } from '../lib/allowance.ts';
 import { AutocertError, messageOf } from '../lib/errors.ts';
 import { type Log, sparingLog } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import { type AdmissionSurroundings, admit } from './admission.ts';
+import { type AdmissionResult, type AdmissionSurroundings, admit } from './admission.ts';
 import { type HttpApp, type HttpAppOptions, httpApp } from './http-server.ts';
 
 /** What the app is made of. */
@@ -28,6 +28,9 @@ const CONNECTIONS = { total: 256, byPeer: 200, opened: { perSecond: 200, burst: 
 /** Lines about admissions, of which there are thousands a second where somebody floods this port: the metrics count them all. */
 const LINES = { perSecond: 100, burst: 2_000 } as const;
 
+/** Results that somebody should look at. */
+const LOUD: readonly AdmissionResult[] = ['denied', 'reported', 'invalid'];
+
 /** Makes the app. */
 export function buildApp(deps: WebhookDeps): HttpApp {
   const app = httpApp({ ...deps, bodies: BODIES, connections: CONNECTIONS });
@@ -44,7 +47,7 @@ function addAdmission(app: HttpApp, { metrics, ...deps }: WebhookDeps): void {
     const { body, result, fields } = admit(request.body, deps);
     seconds.observe((performance.now() - started) / 1000);
     total.inc({ result });
-    log[result === 'denied' || result === 'invalid' ? 'warn' : 'info']({ ...fields, result }, 'admission');
+    log[LOUD.includes(result) ? 'warn' : 'info']({ ...fields, result }, 'admission');
     reply.type('application/json').send(body);
   });
   // Of bodies that are not read to their end, too.

@@ -11,6 +11,7 @@ import { Allowance, Allowances } from '../lib/allowance.ts';
 import { AutocertError, type ErrorCode } from '../lib/errors.ts';
 import { isRecord } from '../lib/validator.ts';
 import { type Claim, judge } from '../policy/judgement.ts';
+import { labelOf } from '../policy/namespace-label.ts';
 import type { Issuance } from '../step-ca/audit.ts';
 import type { Issuer, Outage } from '../step-ca/issuer.ts';
 import { readKeyRequestPem } from '../x509/certificate-request.ts';
@@ -73,7 +74,7 @@ const MAX_PODS = 10_000;
  */
 export function createCertificateService(policy: () => PolicyConfig, ports: CertificatePorts): CertificateService {
   const { api, issuer, renewal, monotonic, random } = ports;
-  const isEnabled = namespaceLabels(api, monotonic);
+  const isEnabled = namespaceLabels(api, () => labelOf(policy()), monotonic);
   const pacers = { starting: new Pacer(monotonic, random), renewing: new Pacer(monotonic, random) };
   /** Since when the API server has not answered; absent: it has. */
   let apiAwaySince: number | undefined;

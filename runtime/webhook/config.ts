@@ -3,7 +3,7 @@
  * manifest may be read by an older program), but not those of a namespace: there a misspelt limit would be no limit.
  * @module
  */
-import type { Delivery, SidecarStyle, WebhookConfig } from '../contract.ts';
+import { ADMISSION_MODES, type Delivery, type SidecarStyle, type WebhookConfig } from '../contract.ts';
 import { readTextFile } from '../lib/text-file.ts';
 import {
   flag,
@@ -42,6 +42,7 @@ const WEBHOOK: Shape = {
   delivery: oneOf(...(['auto', 'native', 'sidecar'] satisfies Delivery[])),
   signer: optional(flag),
   sidecar: oneOf(...(['auto', 'native', 'classic'] satisfies SidecarStyle[])),
+  mode: optional(oneOf(...ADMISSION_MODES)),
 };
 
 /**

@@ -17,7 +17,7 @@
  * - a `mode` other than kubelet's own, which is 0640 with `fsGroup`, else 0600 with one uid for all containers.
  * @module
  */
-import { CertificateFile, SIGNER_NAME, VolumeName } from '../contract.ts';
+import { CertificateFile, VolumeName } from '../contract.ts';
 import type { CertificateSpec } from '../policy/certificate-spec.ts';
 import { formatDuration } from '../policy/duration.ts';
 import { POD_CERTIFICATE } from '../policy/lifetimes.ts';
@@ -42,8 +42,8 @@ export function nativeObstacle({ spec }: Pod, { owner, mode }: CertificateSpec, 
   return undefined;
 }
 
-/** The patch for native delivery. */
-export function nativePatch(pod: Pod, { mode }: CertificateSpec, duration: number): JsonPatch {
+/** The patch for native delivery by `signerName`. */
+export function nativePatch(pod: Pod, { mode }: CertificateSpec, duration: number, signerName: string): JsonPatch {
   const volume = {
     name: VolumeName.certificates,
     projected: {
@@ -51,14 +51,14 @@ export function nativePatch(pod: Pod, { mode }: CertificateSpec, duration: numbe
       sources: [
         {
           podCertificate: {
-            signerName: SIGNER_NAME,
+            signerName,
             keyType: 'ECDSAP256',
             maxExpirationSeconds: Math.floor(duration / 1000),
             keyPath: CertificateFile.key,
             certificateChainPath: CertificateFile.certificate,
           },
         },
-        { clusterTrustBundle: { signerName: SIGNER_NAME, labelSelector: {}, path: CertificateFile.root } },
+        { clusterTrustBundle: { signerName, labelSelector: {}, path: CertificateFile.root } },
       ],
     },
   };

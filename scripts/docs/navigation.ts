@@ -49,6 +49,7 @@ export const NAVIGATION: readonly Topic[] = [
     'docs/monitoring.md': 'Monitoring',
     'docs/reference.md': 'Metrics, Events, logs, codes',
     'docs/upgrade.md': 'Upgrade and skew',
+    'docs/migration.md': 'From the Go original',
     'docs/uninstall.md': 'Uninstall',
   }),
   topic('The CA and its keys', {

@@ -69,8 +69,10 @@ export async function onOurNode(run: Run): Promise<number> {
 /** Uses the cluster of KUBECONFIG, and removes from it what was deployed; returns the exit code. */
 export async function onTheirCluster(run: Run): Promise<number> {
   const { choice, scratch, print, note } = run;
-  if (choice.databases || choice.upgrade || choice.faults || choice.attacks || choice.gitops) {
-    print('--databases, --upgrade, --attacks, --gitops and --faults take nodes of their own: unset KUBECONFIG');
+  if (choice.databases || choice.upgrade || choice.faults || choice.attacks || choice.gitops || choice.migration) {
+    print(
+      '--databases, --upgrade, --attacks, --gitops, --migration and --faults take nodes of their own: unset KUBECONFIG',
+    );
     return 1;
   }
   const file = which('kubectl');

@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     upgrade: { type: 'boolean', default: false },
     attacks: { type: 'boolean', default: false },
     gitops: { type: 'boolean', default: false },
+    migration: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
     images: { type: 'string' },
@@ -43,6 +44,7 @@ const HELP = `npm run e2e [-- options]
   --upgrade     instead: from the version of the commit UPGRADE_FROM to this one, back, and forward again, under traffic
   --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
   --gitops      instead: Argo CD brings dist/ to the cluster, heals it, takes it to an earlier version and back, removes it
+  --migration   instead: beside the Go original, namespace by namespace to Autocert and back, report mode first
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps

@@ -16,6 +16,7 @@ import { selectFaults } from './faults/index.ts';
 import { REPORT, writeReport } from './faults/report.ts';
 import { runFaults } from './faults/run.ts';
 import { gitopsSteps } from './gitops/index.ts';
+import { migrationSteps } from './migration/index.ts';
 import { runSteps, select } from './runner.ts';
 import { allSteps } from './steps/index.ts';
 import { upgradeSteps } from './upgrade/index.ts';
@@ -29,6 +30,7 @@ export interface Choice {
   readonly upgrade: boolean;
   readonly attacks: boolean;
   readonly gitops: boolean;
+  readonly migration: boolean;
   readonly only: readonly string[];
 }
 
@@ -46,12 +48,13 @@ export interface Run {
 
 /** The steps of this run. */
 export function stepsOf(
-  choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks' | 'gitops'>,
+  choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks' | 'gitops' | 'migration'>,
   context: Context,
 ): Step[] {
   if (choice.databases) return databaseSteps(context);
   if (choice.attacks) return attackSuite(context);
   if (choice.gitops) return gitopsSteps(context);
+  if (choice.migration) return migrationSteps(context);
   return choice.upgrade ? upgradeSteps(context) : allSteps(context);
 }
 

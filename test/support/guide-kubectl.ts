@@ -102,6 +102,8 @@ const OURS = new Set([
   ...Object.values(PkiObject).flatMap((name) => [`secret/${name}`, `configmap/${name}`]),
   // What runs, or is made by hand or by the program while it runs.
   ...['pod/ca-0', 'lease/autocert-signer', 'clusterrolebinding/autocert-init-binding'],
+  // Of the Go original: docs/migration.md removes it.
+  ...['mutatingwebhookconfiguration/autocert-webhook-config', 'clusterrole/autocert-controller'],
 ]);
 
 /** What is wrong with the arguments of kubectl; nothing if nothing is. */

@@ -175,9 +175,12 @@ let made: PkiWorld['store']['objects'] | undefined;
 /** One for all: tests are about authorities. */
 let leafKey: Awaited<ReturnType<typeof createKey>> | undefined;
 
-/** A pod with an agent that was given `roots`. */
-export function agentPod(name: string, roots: readonly string[]): V1Pod {
-  const env = [{ name: AgentEnv.roots, value: roots.join('') }];
+/** A pod with an agent that was given `roots` by the Autocert of a namespace. */
+export function agentPod(name: string, roots: readonly string[], autocert = 'step'): V1Pod {
+  const env = [
+    { name: AgentEnv.autocertUrl, value: `https://autocert.${autocert}.svc:4444` },
+    { name: AgentEnv.roots, value: roots.join('') },
+  ];
   return {
     metadata: { name, namespace: 'shop', annotations: { [Annotation.status]: STATUS_INJECTED } },
     spec: { containers: [{ name: 'app' }], initContainers: [{ name: ContainerName.renewer, env }] },

@@ -87,6 +87,19 @@ export function systemPod(name: string, app: string, status: object = {}) {
   };
 }
 
+/** A configuration with one webhook, of somebody else, that is asked about pods. */
+export const foreignWebhook = (name: string, webhook: object) => ({
+  metadata: { name },
+  webhooks: [
+    {
+      name,
+      rules: [{ apiGroups: [''], resources: ['pods'], operations: ['CREATE'] }],
+      clientConfig: { service: { namespace: 'away', name: 'gone' } },
+      ...webhook,
+    },
+  ],
+});
+
 /** An event of a controller that cannot create a pod. */
 export function failedCreate(kind: string, name: string, message: string, namespace = 'shop') {
   return {

@@ -4,12 +4,13 @@
  */
 
 import { WebhookPath } from '../../contract.ts';
-import { isLabelled } from '../../kubernetes/cluster-state.ts';
 import { selects } from '../../kubernetes/selectors.ts';
+import { clusterName } from '../../policy/cluster-names.ts';
+import { isLabelled } from '../../policy/namespace-label.ts';
 import { fingerprintOf, isCertificate, isIssuedByPem, splitPem } from '../../x509/certificate.ts';
 import type { Facts, RegisteredWebhook } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { hasWebhook, isOfInstallation, ownWebhook, part } from './ours.ts';
+import { hasWebhook, isOfInstallation, ownLabel, ownWebhook, part } from './ours.ts';
 
 const APPLY = 'apply the manifests again: kubectl apply -f dist/';
 /** Namespaces that are named in a message. */
@@ -18,6 +19,7 @@ const NAMED = 3;
 /** The checks. */
 export const admissionChecks: readonly Check[] = [
   { id: 'ca-bundle', looksAt: 'the caBundle by which the API server trusts the webhook', find: caBundle },
+  { id: 'report-mode', looksAt: 'whether admission only reports what it would refuse', find: reportMode },
   { id: 'webhook-down', looksAt: 'the webhook’s registration, Service and endpoints', find: webhookDown },
   { id: 'other-webhook', looksAt: 'webhooks of others that refuse pods since nobody answers', find: others },
   {
@@ -59,6 +61,19 @@ function caBundle(facts: Facts): Found[] {
   return [{ object, message, remedy }];
 }
 
+function reportMode({ configuration }: Facts): Found[] {
+  if (configuration.config?.mode !== 'report') return [];
+  return [
+    {
+      object: 'configmap/autocert-config',
+      message: 'report mode is on: pods that the rules refuse are created, without a certificate',
+      remedy:
+        'look at autocert_admissions_total{result="reported"} and at the webhook’s log; then leave mode of AutocertWebhook out',
+      severity: 'warning',
+    },
+  ];
+}
+
 function webhookDown(facts: Facts): Found[] {
   const { webhooks, services, namespace } = facts;
   if (!webhooks || !hasWebhook(facts)) return [];
@@ -67,7 +82,7 @@ function webhookDown(facts: Facts): Found[] {
     const message = 'it is not there, or has no webhook autocert.step.sm: pods are created without a certificate';
     return [
       {
-        object: 'mutatingwebhookconfiguration/autocert',
+        object: `mutatingwebhookconfiguration/${clusterName('autocert', namespace)}`,
         message,
         remedy: `${APPLY}; then start anew what was not injected`,
       },
@@ -121,8 +136,11 @@ function others(facts: Facts): Found[] {
 }
 
 /** Namespaces that a webhook is about, of those that matter here: Autocert's own, and the labelled ones. */
-function concernedBy({ namespaceSelector }: RegisteredWebhook, { namespaces, namespace }: Facts): string[] {
-  return [...(namespaces ?? [])]
-    .filter(([name, labels]) => (name === namespace || isLabelled(labels)) && selects(namespaceSelector, labels))
+function concernedBy({ namespaceSelector }: RegisteredWebhook, facts: Facts): string[] {
+  const own = ownLabel(facts);
+  return [...(facts.namespaces ?? [])]
+    .filter(
+      ([name, labels]) => (name === facts.namespace || isLabelled(labels, own)) && selects(namespaceSelector, labels),
+    )
     .map(([name]) => name);
 }

@@ -3,8 +3,9 @@
  * @module
  */
 import type { V1ConfigMap, V1Lease, V1NetworkPolicy } from '@kubernetes/client-node';
-import { PkiFile, PkiObject, TRUST_BUNDLE_NAME } from '../../contract.ts';
+import { PkiFile, PkiObject } from '../../contract.ts';
 import { AutocertError, messageOf } from '../../lib/errors.ts';
+import { clusterName, trustBundleName } from '../../policy/cluster-names.ts';
 import { isCertificate, splitPem } from '../../x509/certificate.ts';
 import { configOfCluster } from '../explain/configuration.ts';
 import { type Installation, readInstallation } from '../status/installation.ts';
@@ -53,8 +54,8 @@ export async function readCertificates(look: Look, namespace: string): Promise<F
 }
 
 /** The roots that kubelet writes. */
-export async function readTrustBundle(look: Look): Promise<Facts['trustBundle']> {
-  const path = `/apis/certificates.k8s.io/v1/clustertrustbundles/${encodeURIComponent(TRUST_BUNDLE_NAME)}`;
+export async function readTrustBundle(look: Look, namespace: string): Promise<Facts['trustBundle']> {
+  const path = `/apis/certificates.k8s.io/v1/clustertrustbundles/${encodeURIComponent(trustBundleName(namespace))}`;
   const found = await look.get<{ spec?: { trustBundle?: string } }>(path, 'clustertrustbundles');
   return (
     found &&
@@ -82,20 +83,20 @@ export function readAccounts(look: Look, namespace: string): Promise<readonly Ac
 
 async function readAccount(look: Look, namespace: string, name: string): Promise<Account> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
-  const read = async (scope: string, kind: string, resource: string): Promise<Binding> => {
+  const read = async (scope: string, kind: string, named: string, resource: string): Promise<Binding> => {
     const [role, binding] = await Promise.all([
-      look.get<{ rules?: Known<Binding['role']> }>(`${scope}/${kind}s/${name}`, `${kind}s${resource}`),
-      look.get<NonNullable<Binding['binding']>>(`${scope}/${kind}bindings/${name}`, `${kind}bindings${resource}`),
+      look.get<{ rules?: Known<Binding['role']> }>(`${scope}/${kind}s/${named}`, `${kind}s${resource}`),
+      look.get<NonNullable<Binding['binding']>>(`${scope}/${kind}bindings/${named}`, `${kind}bindings${resource}`),
     ]);
     return {
-      objects: { role: `${kind}/${name}`, binding: `${kind}binding/${name}` },
+      objects: { role: `${kind}/${named}`, binding: `${kind}binding/${named}` },
       role: role && (role.rules ?? []),
       binding: binding && { roleRef: binding.roleRef, subjects: binding.subjects ?? [] },
     };
   };
   const [cluster, namespaced] = await Promise.all([
-    read(rbac, 'clusterrole', ''),
-    read(`${rbac}/namespaces/${namespace}`, 'role', ` in namespace ${namespace}`),
+    read(rbac, 'clusterrole', clusterName(name, namespace), ''),
+    read(`${rbac}/namespaces/${namespace}`, 'role', name, ` in namespace ${namespace}`),
   ]);
   return { name, cluster, namespaced };
 }

@@ -16,6 +16,8 @@ import {
 import { readAskingPods, readSystemPods } from './gather-pods.ts';
 import { readServices, readWebhooks } from './gather-webhooks.ts';
 import type { Look } from './look.ts';
+import { isOfAnother, otherWebhooks } from './other-installations.ts';
+import { ownLabel } from './ours.ts';
 import { serverClock } from './server-clock.ts';
 import { readUncreated } from './uncreated.ts';
 
@@ -37,7 +39,7 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     readParts(look, namespace),
     readConfiguration(look, namespace),
     readCertificates(look, namespace),
-    apis.podCertificates ? readTrustBundle(look) : undefined,
+    apis.podCertificates ? readTrustBundle(look, namespace) : undefined,
     readLease(look, namespace),
     readAccounts(look, namespace),
     readPolicies(look, namespace),
@@ -50,6 +52,8 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     readAskingPods(look),
     readUncreated(look, namespace),
   ]);
+  const label = ownLabel({ configuration, webhooks, namespace });
+  const others = otherWebhooks(webhooks ?? [], namespace, label);
   return {
     namespace,
     clock,
@@ -67,7 +71,8 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     nodes,
     namespaces: labels,
     systemPods,
-    pods,
+    // Those of another installation are its own to look after.
+    pods: pods?.filter((pod) => !isOfAnother(labels?.get(pod.namespace), others, label)),
     uncreated,
   };
 }

@@ -2,11 +2,13 @@
  * Checks of Autocert itself: there, once, of a configuration that can be read, all parts at work.
  * @module
  */
-import { DOMAIN, NAMESPACE_LABEL } from '../../contract.ts';
+import { clusterName } from '../../policy/cluster-names.ts';
+import { labelText } from '../../policy/namespace-label.ts';
 import type { Part } from '../status/installation.ts';
 import type { Facts, RegisteredWebhook } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { hasCa, hasSigner, hasWebhook, isOfInstallation, part } from './ours.ts';
+import { goesBy, otherWebhooks, sharedNamespaces } from './other-installations.ts';
+import { hasCa, hasSigner, hasWebhook, ownLabel, part } from './ours.ts';
 
 /** How long a Lease may be without a sign of life: three times what it holds. */
 const STALE_TIMES = 3;
@@ -36,8 +38,9 @@ export const installationChecks: readonly Check[] = [
 function installation(facts: Facts): Found[] {
   const { namespace, configuration } = facts;
   if (configuration.state === 'missing') {
-    const elsewhere = facts.webhooks?.find((one) => isLike(one) && one.service?.namespace !== namespace)?.service
-      ?.namespace;
+    const elsewhere = otherWebhooks(facts.webhooks ?? [], namespace, ownLabel(facts)).find(
+      ({ service }) => service !== undefined && service.namespace !== namespace,
+    )?.service?.namespace;
     return [
       {
         object: `namespace/${namespace}`,
@@ -74,38 +77,46 @@ function incomplete({ name, object, presence, ready = 0, wanted = 0 }: Part, nam
 function others(facts: Facts): Found[] {
   const { namespace, webhooks = [] } = facts;
   if (facts.configuration.state === 'missing') return [];
-  const foreign = webhooks.filter((one) => isLike(one) && !isOfInstallation(one, namespace));
+  const label = ownLabel(facts);
   const byPolicy = facts.installation.registrations.some(
     ({ object, presence }) => object.startsWith('mutatingadmissionpolicy/') && presence === 'there',
   );
   return [
-    ...foreign.map(({ kind, configuration, service }): Found => {
-      const where = service ? `service ${service.namespace}/${service.name}` : 'another address';
-      return {
-        object: `${kind}/${configuration}`,
-        message: `a second installation: it asks ${where} about the pods of namespaces with the label ${NAMESPACE_LABEL.key}, as well`,
-        remedy: `keep one: kubectl delete ${kind} ${configuration}, and what belongs to it; or look at the other one by --autocert-namespace`,
-      };
+    ...otherWebhooks(webhooks, namespace, label).flatMap((other) => {
+      if (goesBy(other.namespaceSelector, label)) return [sameLabel(other, labelText(label))];
+      // Two side by side are no fault, as long as each namespace belongs to one.
+      return sharedNamespaces(facts, other, label).map((name) => bothLabels(other, name, label.key));
     }),
     ...(byPolicy && hasWebhook(facts)
       ? [
           {
-            object: 'mutatingadmissionpolicy/autocert',
+            object: `mutatingadmissionpolicy/${clusterName('autocert', namespace)}`,
             message: 'a second installation: a policy injects besides the webhook',
-            remedy: 'keep one: kubectl delete mutatingadmissionpolicybinding autocert',
+            remedy: `keep one: kubectl delete mutatingadmissionpolicybinding ${clusterName('autocert', namespace)}`,
           },
         ]
       : []),
   ];
 }
 
-/** Whether a webhook is Autocert's by what it does, whoever made it: the Go original, too. */
-function isLike({ kind, asksForPods, name, namespaceSelector }: RegisteredWebhook): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = namespaceSelector ?? {};
-  const goesByLabel =
-    Object.hasOwn(matchLabels, NAMESPACE_LABEL.key) ||
-    matchExpressions.some(({ key, operator }) => key === NAMESPACE_LABEL.key && ['In', 'Exists'].includes(operator));
-  return kind === 'mutatingwebhookconfiguration' && asksForPods && (goesByLabel || name === DOMAIN);
+const whereOf = ({ service }: RegisteredWebhook) =>
+  service ? `service ${service.namespace}/${service.name}` : 'another address';
+
+function sameLabel(other: RegisteredWebhook, label: string): Found {
+  const { kind, configuration } = other;
+  return {
+    object: `${kind}/${configuration}`,
+    message: `a second installation: it asks ${whereOf(other)} about the pods of namespaces with the label ${label}, as well`,
+    remedy: `keep one: kubectl delete ${kind} ${configuration}, and what belongs to it; or give one of them another namespaceLabel (docs/migration.md)`,
+  };
+}
+
+function bothLabels(other: RegisteredWebhook, name: string, key: string): Found {
+  return {
+    object: `namespace/${name}`,
+    message: `it has the labels of two installations, this one and that of ${other.kind}/${other.configuration} (${whereOf(other)}): a pod is injected by the first that is asked`,
+    remedy: `take one of its labels away, such as kubectl label namespace ${name} ${key}-, then restart what is in it`,
+  };
 }
 
 function leader(facts: Facts): Found[] {

@@ -2,12 +2,10 @@
  * Checks of namespaces: the label where it is needed, and nowhere else.
  * @module
  */
-
-import { NAMESPACE_LABEL } from '../../contract.ts';
-import { isLabelled } from '../../kubernetes/cluster-state.ts';
+import { isLabelled, labelText } from '../../policy/namespace-label.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { counted, isLeftAlone, named } from './ours.ts';
+import { counted, isLeftAlone, named, ownLabel } from './ours.ts';
 
 /** The checks. */
 export const namespaceChecks: readonly Check[] = [
@@ -18,9 +16,10 @@ export const namespaceChecks: readonly Check[] = [
 function unlabelled(facts: Facts): Found[] {
   const { namespaces, pods = [] } = facts;
   if (!namespaces) return [];
-  const label = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
+  const own = ownLabel(facts);
+  const label = labelText(own);
   const groups = Object.groupBy(
-    pods.filter(({ namespace }) => !isLabelled(namespaces.get(namespace)) && !isLeftAlone(facts, namespace)),
+    pods.filter(({ namespace }) => !isLabelled(namespaces.get(namespace), own) && !isLeftAlone(facts, namespace)),
     ({ namespace }) => namespace,
   );
   return Object.entries(groups).map(([namespace, some = []]): Found => {
@@ -36,13 +35,16 @@ function unlabelled(facts: Facts): Found[] {
 
 function excluded(facts: Facts): Found[] {
   const { namespaces, pods = [] } = facts;
-  const labelled = [...(namespaces ?? [])].filter(([name, labels]) => isLabelled(labels) && isLeftAlone(facts, name));
+  const own = ownLabel(facts);
+  const labelled = [...(namespaces ?? [])].filter(
+    ([name, labels]) => isLabelled(labels, own) && isLeftAlone(facts, name),
+  );
   return labelled.map(([name]): Found => {
     const asking = pods.filter(({ namespace }) => namespace === name).length;
     return {
       object: `namespace/${name}`,
       message: `it has the label, and is excluded: its pods never get a certificate${asking > 0 ? `, though ${counted(asking, 'pod asks', 'pods ask')} for one` : ''}`,
-      remedy: `kubectl label namespace ${name} ${NAMESPACE_LABEL.key}-, or take it out of excludedNamespaces`,
+      remedy: `kubectl label namespace ${name} ${own.key}-, or take it out of excludedNamespaces`,
       severity: 'warning',
     };
   });

@@ -2,7 +2,9 @@
  * What of the facts is Autocert's, asked by several checks. Pure.
  * @module
  */
-import { DOMAIN } from '../../contract.ts';
+import { DOMAIN, type NamespaceLabel } from '../../contract.ts';
+import { clusterName } from '../../policy/cluster-names.ts';
+import { labelOf } from '../../policy/namespace-label.ts';
 import { isExcluded } from '../../policy/reserved-names.ts';
 import type { Part } from '../status/installation.ts';
 import type { Facts, RegisteredWebhook, Stuck } from './facts.ts';
@@ -23,20 +25,34 @@ export function hasCa({ configuration, namespace }: Facts): boolean {
   return `${host}.`.startsWith(`ca.${namespace}.`);
 }
 
+/**
+ * The label of namespaces that turns this installation on: by its configuration, or by its registration where that cannot be
+ * read; the usual one, where nobody can tell.
+ */
+export function ownLabel(facts: Pick<Facts, 'configuration' | 'webhooks' | 'namespace'>): NamespaceLabel {
+  const { config } = facts.configuration;
+  if (config) return labelOf(config);
+  const selected = Object.entries(ownWebhook(facts)?.namespaceSelector?.matchLabels ?? {});
+  return selected.map(([key, value]) => ({ key, value })).at(0) ?? labelOf({});
+}
+
 /** One of the three parts. */
 export function part({ installation }: Facts, name: Part['name']): Part | undefined {
   return installation.parts.find((one) => one.name === name);
 }
 
 /** The webhook of this installation in the API server's registration. */
-export function ownWebhook({ webhooks, namespace }: Facts): RegisteredWebhook | undefined {
+export function ownWebhook({
+  webhooks,
+  namespace,
+}: Pick<Facts, 'webhooks' | 'namespace'>): RegisteredWebhook | undefined {
   return webhooks?.find((one) => one.name === DOMAIN && isOfInstallation(one, namespace));
 }
 
-/** Whether a registration is the one that Autocert's manifests make. */
+/** Whether a registration is the one that the manifests of Autocert in `namespace` make. */
 export function isOfInstallation({ kind, configuration, service }: RegisteredWebhook, namespace: string): boolean {
   const isHere = service === undefined || service.namespace === namespace;
-  return kind === 'mutatingwebhookconfiguration' && configuration === 'autocert' && isHere;
+  return kind === 'mutatingwebhookconfiguration' && configuration === clusterName('autocert', namespace) && isHere;
 }
 
 /** Whether the pods of a namespace get nothing, label or not. */

@@ -2,8 +2,9 @@
  * Checks of the PKI: certificates that expire, passwords that open nothing, a database without room, roots that pods lack.
  * @module
  */
-import { PkiObject, TRUST_BUNDLE_NAME } from '../../contract.ts';
+import { PkiObject } from '../../contract.ts';
 import { day, title } from '../../pki/words.ts';
+import { trustBundleName } from '../../policy/cluster-names.ts';
 import { fingerprintOf, validityOf } from '../../x509/certificate.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
@@ -89,7 +90,7 @@ function trust(facts: Facts): Found[] {
     return [{ object: configMap, message, remedy: 'restore it from your backup: autocert pki restore' }];
   }
   if (!apis.podCertificates || trustBundle === undefined || !hasSigner(facts)) return [];
-  const object = `clustertrustbundle/${TRUST_BUNDLE_NAME}`;
+  const object = `clustertrustbundle/${trustBundleName(namespace)}`;
   const remedy =
     part(facts, 'signer')?.wanted === 0
       ? `the signer makes it: kubectl -n ${namespace} scale deployment/autocert-signer --replicas=2`

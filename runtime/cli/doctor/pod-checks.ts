@@ -2,12 +2,12 @@
  * Checks of pods that ask for a certificate and are there.
  * @module
  */
-import { isLabelled } from '../../kubernetes/cluster-state.ts';
+import { isLabelled } from '../../policy/namespace-label.ts';
 import type { AskingPod, Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
 import { isAgent } from './gather-pods.ts';
 import { isOlder } from './image-version.ts';
-import { hasWebhook, isLeftAlone, isOfImage, named } from './ours.ts';
+import { hasWebhook, isLeftAlone, isOfImage, named, ownLabel } from './ours.ts';
 
 /** The checks. */
 export const podChecks: readonly Check[] = [
@@ -18,13 +18,16 @@ export const podChecks: readonly Check[] = [
 
 function notInjected(facts: Facts): Found[] {
   const { pods = [], namespaces } = facts;
+  const own = ownLabel(facts);
   const some = pods.filter(
-    ({ injected, namespace }) => !injected && isLabelled(namespaces?.get(namespace)) && !isLeftAlone(facts, namespace),
+    ({ injected, namespace }) =>
+      !injected && isLabelled(namespaces?.get(namespace), own) && !isLeftAlone(facts, namespace),
   );
+  const reports = facts.configuration.config?.mode === 'report';
   return byNamespace(some).map(([namespace, group]) => ({
     object: `namespace/${namespace}`,
-    message: `${named(group, 'annotated pod')} without a certificate: created while nothing injected`,
-    remedy: `kubectl -n ${namespace} rollout restart their workloads`,
+    message: `${named(group, 'annotated pod')} without a certificate: created while nothing injected${reports ? ', or against the rules in report mode' : ''}`,
+    remedy: `kubectl -n ${namespace} rollout restart their workloads${reports ? '; autocert explain says what the rules have against one' : ''}`,
   }));
 }
 

@@ -90,7 +90,7 @@ function problems(
     found.push({ object: objects.role, message: `it is not there: ${whose} lacks its rights`, remedy });
   if (binding === null) {
     found.push({ object: objects.binding, message: `it is not there: ${whose} lacks its rights`, remedy });
-  } else if (binding && (!isBound(binding.subjects) || binding.roleRef.name !== account)) {
+  } else if (binding && (!isBound(binding.subjects) || !objects.role.endsWith(`/${binding.roleRef.name}`))) {
     const message = `it does not bind ${whose} of namespace ${namespace} to ${objects.role}`;
     // The role of a binding cannot be changed.
     found.push({ object: objects.binding, message, remedy: `delete it, and ${remedy}` });

@@ -2,10 +2,11 @@
  * What a decision depends on, besides the pod: from the cluster, or from files.
  * @module
  */
-import { NAMESPACE_LABEL } from '../../contract.ts';
-import { isLabelled, namespaceLabels } from '../../kubernetes/cluster-state.ts';
+import type { NamespaceLabel } from '../../contract.ts';
+import { namespaceLabels } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { isRecord } from '../../lib/validator.ts';
+import { isLabelled, labelOf, labelText } from '../../policy/namespace-label.ts';
 import { type Capabilities, capabilitiesOf, findCapabilities } from '../../webhook/capabilities.ts';
 import type { Connection } from '../cluster-connection.ts';
 import type { Manifest } from '../manifests.ts';
@@ -51,10 +52,14 @@ export async function findSurroundings(options: SurroundingsOptions): Promise<Su
     cluster && kubernetesVersion === undefined
       ? await findCapabilities(cluster.api)
       : capabilitiesOf(kubernetesVersion ?? ASSUMED_VERSION);
-  return { config, capabilities, ...namespacesBy(options), assumptions: assumptionsOf(options) };
+  const label = labelOf(config);
+  return { config, capabilities, ...namespacesBy(options, label), assumptions: assumptionsOf(options, label) };
 }
 
-function assumptionsOf({ cluster, kubernetesVersion, namespaceLabels: labels }: SurroundingsOptions): string[] {
+function assumptionsOf(
+  { cluster, kubernetesVersion, namespaceLabels: labels }: SurroundingsOptions,
+  label: NamespaceLabel,
+): string[] {
   if (cluster) return [];
   return [
     ...(kubernetesVersion === undefined
@@ -62,25 +67,30 @@ function assumptionsOf({ cluster, kubernetesVersion, namespaceLabels: labels }: 
       : []),
     ...(labels === undefined
       ? [
-          `assumed: namespaces that the documents lack are labelled ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}; --namespace-labels says otherwise`,
+          `assumed: namespaces that the documents lack are labelled ${labelText(label)}; --namespace-labels says otherwise`,
         ]
       : []),
   ];
 }
 
-function namespacesBy({
-  cluster,
-  objects,
-  namespaceLabels: given,
-}: SurroundingsOptions): Pick<Surroundings, 'isEnabled'> {
+function namespacesBy(
+  { cluster, objects, namespaceLabels: given }: SurroundingsOptions,
+  label: NamespaceLabel,
+): Pick<Surroundings, 'isEnabled'> {
   const inDocuments = new Map(objects.filter(({ kind }) => kind === 'Namespace').map((object) => labelsOf(object)));
-  const labels = given === undefined ? { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value } : parseLabels(given);
-  const ofCluster = cluster && namespaceLabels(cluster.api, () => performance.now());
+  const labels = given === undefined ? { [label.key]: label.value } : parseLabels(given);
+  const ofCluster =
+    cluster &&
+    namespaceLabels(
+      cluster.api,
+      () => label,
+      () => performance.now(),
+    );
   return {
     isEnabled: async (namespace) => {
       const own = inDocuments.get(namespace);
-      if (own) return isLabelled(own);
-      return ofCluster ? ofCluster(namespace) : isLabelled(labels);
+      if (own) return isLabelled(own, label);
+      return ofCluster ? ofCluster(namespace) : isLabelled(labels, label);
     },
   };
 }

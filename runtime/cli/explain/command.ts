@@ -8,8 +8,8 @@ import { endingUnreachable } from '../exit-codes.ts';
 import { colourWanted, painter, print } from '../terminal.ts';
 
 const HELP = `
-Exit codes: 0 all would be injected or are left alone, 1 a pod would be refused, 2 what was asked or read is wrong,
-3 the cluster cannot be reached, or does not let you read what is needed.
+Exit codes: 0 all would be injected or are left alone, 1 a pod would be refused, or reported in report mode, 2 what was asked
+or read is wrong, 3 the cluster cannot be reached, or does not let you read what is needed.
 
 Examples:
   autocert explain deployment/web -n shop
@@ -43,7 +43,7 @@ export function addExplain(program: Command): void {
     .option('--kubernetes-version <version>', "such as 1.37; absent: the cluster's")
     .option(
       '--namespace-labels <labels>',
-      'key=value,…: labels of namespaces, where no cluster is asked; absent: autocert.step.sm=enabled',
+      'key=value,…: labels of namespaces, where no cluster is asked; absent: the one by which Autocert is turned on',
     )
     .addHelpText('after', HELP)
     .action((words: string[], options) =>

@@ -5,12 +5,12 @@
  */
 import type { V1ConfigMap, V1Service } from '@kubernetes/client-node';
 import type { PolicyConfig } from '../../contract.ts';
+import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { isRecord, object, readJson } from '../../lib/validator.ts';
 import { POLICY, POLICY_CHECKS } from '../../policy/config.ts';
 import { parseWebhookConfig } from '../../webhook/config.ts';
-import type { Connection } from '../cluster-connection.ts';
 import { type Manifest, objectsIn } from '../manifests.ts';
 import { inNamespace } from '../rights.ts';
 import type { InjectorConfig } from './injection.ts';
@@ -40,7 +40,10 @@ export function configIn({ text, source }: { readonly text: string; readonly sou
  * The configuration by which Autocert runs in a cluster.
  * @throws AutocertError `INVALID_CONFIG` with every fault, `INVALID_INPUT` where there is none; what the API server refuses
  */
-export async function configOfCluster(cluster: Connection | undefined, namespace: string): Promise<InjectorConfig> {
+export async function configOfCluster(
+  cluster: { readonly api: Pick<KubernetesApi, 'get'> } | undefined,
+  namespace: string,
+): Promise<InjectorConfig> {
   if (!cluster) throw invalid('without a cluster, --config FILE has to say how Autocert is set up');
   const { api } = cluster;
   const read = async (name: string) => {
@@ -65,6 +68,25 @@ export async function configOfCluster(cluster: Connection | undefined, namespace
   throw invalid(
     `there is no ${source(CONFIG.webhook)}: is Autocert elsewhere (--autocert-namespace), or not installed?`,
   );
+}
+
+/** What keeps nobody from telling the rest: there is none, it is wrong, or the user may not read it. */
+const UNKNOWN: readonly string[] = ['INVALID_INPUT', 'INVALID_CONFIG', 'FORBIDDEN'];
+
+/**
+ * The same for those who can do without; `undefined`: it cannot be known.
+ * @throws AutocertError `UNAVAILABLE`, `UNAUTHENTICATED`
+ */
+export async function configIfKnown(
+  api: Pick<KubernetesApi, 'get'>,
+  namespace: string,
+): Promise<InjectorConfig | undefined> {
+  try {
+    return await configOfCluster({ api }, namespace);
+  } catch (error) {
+    if (error instanceof AutocertError && UNKNOWN.includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
 /** The MutatingAdmissionPolicy injects native delivery, and nothing else. */

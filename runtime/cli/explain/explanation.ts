@@ -2,8 +2,9 @@
  * What Autocert would do with a pod, and why: by the webhook's own decision and patch. Pure.
  * @module
  */
-import { Annotation, NAMESPACE_LABEL, STATUS_INJECTED } from '../../contract.ts';
+import { Annotation, STATUS_INJECTED } from '../../contract.ts';
 import { MIRROR } from '../../policy/judgement.ts';
+import { labelOf, labelText } from '../../policy/namespace-label.ts';
 import { isExcluded } from '../../policy/reserved-names.ts';
 import type { Capabilities } from '../../webhook/capabilities.ts';
 import { type Decision, type DenyRule, decide, type SkipRule } from '../../webhook/decision.ts';
@@ -39,7 +40,8 @@ export interface Explanation {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
-  readonly outcome: 'injected' | 'refused' | 'left-alone';
+  /** `reported`: by the rules it is refused, and in report mode it is created without a certificate. */
+  readonly outcome: 'injected' | 'refused' | 'reported' | 'left-alone';
   readonly rule?: Rule;
   /** Why it is refused or left alone, each with what would change it. */
   readonly reasons: readonly string[];
@@ -53,6 +55,8 @@ export interface Explanation {
 /** Rules that a pod is judged by when it is created, and not when its certificate is renewed. */
 const AT_CREATION: readonly Rule[] = ['InvalidPod', 'Conflict', 'DeliveryImpossible'];
 
+const REPORTED = 'Autocert is in report mode: it is created as it is, without a certificate, and with a warning';
+
 const NO_AGENT = `there is no webhook that injects an agent (Injector.policy()): leave out ${Annotation.delivery}: sidecar`;
 
 /** Explains what becomes of a pod that is created now. */
@@ -61,16 +65,19 @@ export function explain(subject: Subject, circumstances: Circumstances): Explana
   const wasInjected = subject.live === true && annotationsOf(subject.pod)[Annotation.status] === STATUS_INJECTED;
   const pod = wasInjected ? withoutInjection(subject.pod) : subject.pod;
   const about = { kind, namespace, name } as const;
-  const end = (outcome: 'refused' | 'left-alone', rule: Rule, ...reasons: string[]): Explanation => {
-    const notes =
-      wasInjected && !AT_CREATION.includes(rule)
+  const { config, capabilities, namespaceEnabled } = circumstances;
+  const end = (kept: 'refused' | 'left-alone', rule: Rule, ...reasons: string[]): Explanation => {
+    const outcome = kept === 'refused' && config.mode === 'report' ? 'reported' : kept;
+    const notes = [
+      ...(wasInjected && !AT_CREATION.includes(rule)
         ? [`it runs with a certificate, and gets no next one: ${reasons.join('; ')}`]
-        : [];
+        : []),
+      ...(outcome === 'reported' ? [REPORTED] : []),
+    ];
     return { ...about, outcome, rule, reasons, notes };
   };
   const problem = podProblem(pod);
   if (problem) return end('refused', 'InvalidPod', problem.replace(/^object(?:\.| )/, ''));
-  const { config, capabilities, namespaceEnabled } = circumstances;
   if (annotationsOf(pod)[MIRROR] !== undefined) {
     return end(
       'left-alone',
@@ -80,8 +87,8 @@ export function explain(subject: Subject, circumstances: Circumstances): Explana
   }
   const decision = decide(pod as Pod, namespace, config, capabilities);
   if (!namespaceEnabled && !isExcluded(config, namespace)) {
-    const { key, value } = NAMESPACE_LABEL;
-    const label = `namespace ${namespace} is not labelled ${key}=${value}: kubectl label namespace ${namespace} ${key}=${value}`;
+    const wanted = labelText(labelOf(config));
+    const label = `namespace ${namespace} is not labelled ${wanted}: kubectl label namespace ${namespace} ${wanted}`;
     const more = decision.kind === 'inject' ? [] : [wordsOf(decision)];
     return end('left-alone', 'NamespaceNotEnabled', label, ...more);
   }

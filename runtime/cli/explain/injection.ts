@@ -3,6 +3,7 @@
  * @module
  */
 import { CERTIFICATE_DIR, CertificateFile, type WebhookConfig } from '../../contract.ts';
+import { signerName } from '../../policy/cluster-names.ts';
 import { formatDuration, parseDuration } from '../../policy/duration.ts';
 import type { DecisionConfig, Plan } from '../../webhook/decision.ts';
 import { lacksClusterDns, sidecarPatch } from '../../webhook/injection-patch.ts';
@@ -13,7 +14,7 @@ import { applyPatch } from '../json-patch.ts';
 import { isOurs } from './uninjected.ts';
 
 /** What injection depends on. Without an agent there is no webhook: the API server injects by itself, natively. */
-export type InjectorConfig = DecisionConfig & Partial<Pick<WebhookConfig, 'agent' | 'autocertUrl'>>;
+export type InjectorConfig = DecisionConfig & Partial<Pick<WebhookConfig, 'agent' | 'autocertUrl' | 'mode'>>;
 
 /** What is injected. */
 export interface Injection {
@@ -52,8 +53,8 @@ export function injected(pod: Pod, plan: Plan, config: InjectorConfig): Pod {
   return applyPatch(pod, patchFor(pod, plan, config));
 }
 
-function patchFor(pod: Pod, plan: Plan, { agent, autocertUrl }: InjectorConfig): JsonPatch {
-  if (plan.delivery === 'native') return nativePatch(pod, plan.spec, plan.duration);
+function patchFor(pod: Pod, plan: Plan, { agent, autocertUrl, namespace }: InjectorConfig): JsonPatch {
+  if (plan.delivery === 'native') return nativePatch(pod, plan.spec, plan.duration, signerName(namespace));
   if (!agent || autocertUrl === undefined) throw new Error('sidecar delivery takes an agent');
   const { anchors, hostAliases, image } = PLACEHOLDER;
   return sidecarPatch({

@@ -34,7 +34,7 @@ export interface ExplainEffects {
   readonly paint: Paint;
 }
 
-/** The text, and whether a pod is refused. */
+/** The text, and whether the rules refuse a pod. */
 export interface Explained {
   readonly text: string;
   readonly refused: boolean;
@@ -98,7 +98,7 @@ export async function explainAll(
     all.push(explain(subject, { ...surroundings, namespaceEnabled: await isEnabled(subject.namespace) }));
   for (const object of named) if (cluster) await add(await subjectOf(object, namespace, cluster));
   for (const subject of inFiles) await add(subject);
-  const refused = all.some(({ outcome }) => outcome === 'refused');
+  const refused = all.some(({ outcome }) => outcome === 'refused' || outcome === 'reported');
   if (output === 'table') return { refused, text: explanationsText(all, assumptions, diff, paint) };
   const items = all.map(({ diff: lines, ...one }) => ({ ...one, ...(diff && lines && { diff: lines.join('\n') }) }));
   const value = { items, assumptions };

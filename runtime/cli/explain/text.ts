@@ -16,6 +16,7 @@ const OUTCOME = 2;
 const STYLES: Readonly<Record<Explanation['outcome'], Style>> = {
   injected: 'green',
   refused: 'red',
+  reported: 'red',
   'left-alone': 'yellow',
 };
 const SIDECARS = {

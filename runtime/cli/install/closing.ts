@@ -3,11 +3,13 @@
  * @module
  */
 import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node';
-import { NAMESPACE_LABEL, PkiFile, PkiObject } from '../../contract.ts';
+import { PkiFile, PkiObject } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { Secret } from '../../lib/secret.ts';
+import { labelOf, labelText } from '../../policy/namespace-label.ts';
 import { fingerprintOf, splitPem } from '../../x509/certificate.ts';
+import { configIfKnown } from '../explain/configuration.ts';
 
 /** Passwords, by what they are for. */
 const PASSWORDS = [
@@ -30,6 +32,7 @@ export async function closingText(api: Pick<KubernetesApi, 'get'>, options: Clos
   const core = `/api/v1/namespaces/${namespace}`;
   const map = await ifFound(api.get<V1ConfigMap>(`${core}/configmaps/${PkiObject.certificates}`));
   const fingerprints = splitPem(map?.data?.[PkiFile.root] ?? '').map(fingerprintOf);
+  const config = await configIfKnown(api, namespace);
   const passwords = map ? await Promise.all(PASSWORDS.map((each) => passwordLines(api, each, options))) : [];
   const lines = [
     '',
@@ -46,9 +49,7 @@ export async function closingText(api: Pick<KubernetesApi, 'get'>, options: Clos
     ...(passwords.length > 0
       ? ['Store fingerprint and passwords in a safe place, and the keys by: autocert pki backup --out FILE']
       : []),
-    '',
-    'Enable a namespace, then annotate pods with autocert.step.sm/name:',
-    `  kubectl label namespace default ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`,
+    ...(config ? enabling(labelText(labelOf(config))) : []),
     ...(byServiceAccount
       ? [
           '',
@@ -58,6 +59,14 @@ export async function closingText(api: Pick<KubernetesApi, 'get'>, options: Clos
       : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function enabling(label: string): string[] {
+  return [
+    '',
+    'Enable a namespace, then annotate pods with autocert.step.sm/name:',
+    `  kubectl label namespace default ${label}`,
+  ];
 }
 
 async function passwordLines(

@@ -3,11 +3,14 @@
  * @module
  */
 import type { V1ConfigMap, V1Deployment, V1MutatingWebhookConfiguration } from '@kubernetes/client-node';
-import { PkiFile, PkiObject } from '../../contract.ts';
+import { type AdmissionMode, PkiFile, PkiObject } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { title } from '../../pki/words.ts';
+import { clusterName } from '../../policy/cluster-names.ts';
+import { labelOf, labelText } from '../../policy/namespace-label.ts';
 import { fingerprintOf, isCertificate, splitPem, validityOf } from '../../x509/certificate.ts';
+import { configIfKnown } from '../explain/configuration.ts';
 
 /** What of an object can be told: `unknown`: the user may not read it. */
 export type Presence = 'there' | 'missing' | 'unknown';
@@ -46,6 +49,15 @@ export interface Installation {
   /** Absent: there are none, or the user may not read them. */
   readonly roots?: readonly Root[];
   readonly registrations: readonly Registration[];
+  /** Absent: there is no configuration, it cannot be read, or the user may not read it. */
+  readonly settings?: Settings;
+}
+
+/** What of the configuration decides on every pod. */
+export interface Settings {
+  /** The label of namespaces that turns Autocert on. */
+  readonly namespaceLabel: string;
+  readonly mode: AdmissionMode;
 }
 
 type Api = Pick<KubernetesApi, 'get'>;
@@ -74,13 +86,28 @@ const MAX_ROOTS = 20;
  * @throws AutocertError what the API server answers, unless it is that an object is not there, or not to be read
  */
 export async function readInstallation(api: Api, namespace: string): Promise<Installation> {
-  const [parts, certificates, registrations] = await Promise.all([
+  const [parts, certificates, registrations, settings] = await Promise.all([
     Promise.all(PARTS.map((part) => readPart(api, namespace, part))),
     look<V1ConfigMap>(api, `/api/v1/namespaces/${namespace}/configmaps/${PkiObject.certificates}`),
-    Promise.all([readWebhook(api), ...POLICIES.map(([plural, name]) => readPolicy(api, plural, name))]),
+    Promise.all([
+      readWebhook(api, clusterName('autocert', namespace)),
+      ...POLICIES.map(([plural, name]) => readPolicy(api, plural, clusterName(name, namespace))),
+    ]),
+    readSettings(api, namespace),
   ]);
   const bundle = certificates.object?.data?.[PkiFile.root];
-  return { namespace, parts, ...(bundle !== undefined && { roots: rootsOf(bundle) }), registrations };
+  return {
+    namespace,
+    parts,
+    ...(bundle !== undefined && { roots: rootsOf(bundle) }),
+    registrations,
+    ...(settings && { settings }),
+  };
+}
+
+async function readSettings(api: Api, namespace: string): Promise<Settings | undefined> {
+  const config = await configIfKnown(api, namespace);
+  return config && { namespaceLabel: labelText(labelOf(config)), mode: config.mode ?? 'enforce' };
 }
 
 async function readPart(api: Api, namespace: string, { name, kind, object }: (typeof PARTS)[number]): Promise<Part> {
@@ -104,12 +131,12 @@ function rootsOf(bundle: string): Root[] {
   );
 }
 
-async function readWebhook(api: Api): Promise<Registration> {
-  const path = `${REGISTRATION}/mutatingwebhookconfigurations/autocert`;
+async function readWebhook(api: Api, name: string): Promise<Registration> {
+  const path = `${REGISTRATION}/mutatingwebhookconfigurations/${name}`;
   const { presence, object } = await look<V1MutatingWebhookConfiguration>(api, path);
   const lacksBundle = object?.webhooks?.some(({ clientConfig }) => !clientConfig.caBundle) ?? false;
   const problem = 'it has no caBundle: annotated pods are refused until the signer has written it';
-  return { object: 'mutatingwebhookconfiguration/autocert', presence, ...(lacksBundle && { problem }) };
+  return { object: `mutatingwebhookconfiguration/${name}`, presence, ...(lacksBundle && { problem }) };
 }
 
 async function readPolicy(api: Api, plural: keyof typeof SINGULAR, name: string): Promise<Registration> {

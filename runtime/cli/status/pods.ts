@@ -3,7 +3,7 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
-import { Annotation, SIGNER_NAME, STATUS_INJECTED, VolumeName } from '../../contract.ts';
+import { Annotation, STATUS_INJECTED, VolumeName } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
 import { AutocertError } from '../../lib/errors.ts';
@@ -56,16 +56,16 @@ type Api = Pick<KubernetesApi, 'request'>;
 
 /** Pods that are told of, and requests that are remembered. */
 export const MAX_PODS = 10_000;
-const OURS = { fieldSelector: `spec.signerName=${SIGNER_NAME}` };
 const ENDS = ['Issued', 'Denied', 'Failed'] as const;
 
 /**
  * Reads the pods of a namespace, or of all of them.
+ * @param signer of native delivery
  * @throws AutocertError what the API server answers
  */
-export async function readPods(api: Api, namespace: string | undefined): Promise<PodStatuses> {
+export async function readPods(api: Api, namespace: string | undefined, signer: string): Promise<PodStatuses> {
   const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
-  const requests = await readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`);
+  const requests = await readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`, signer);
   const pods: PodStatus[] = [];
   for await (const pod of annotatedPods(api, namespace)) {
     if (pods.length === MAX_PODS) return { pods, more: true };
@@ -106,10 +106,11 @@ function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, 
 }
 
 /** The newest of each pod. A cluster without the API, or a user who may not read it, has none. */
-async function readRequests(api: Api, path: string): Promise<ReadonlyMap<string, Request>> {
+async function readRequests(api: Api, path: string, signer: string): Promise<ReadonlyMap<string, Request>> {
+  const query = { fieldSelector: `spec.signerName=${signer}` };
   const newest = new Map<string, Request>();
   try {
-    for await (const page of pages<Request>(api, path, { query: OURS })) keepNewest(page, newest);
+    for await (const page of pages<Request>(api, path, { query })) keepNewest(page, newest);
   } catch (error) {
     if (!(error instanceof AutocertError) || ![403, 404].includes(error.status ?? 0)) throw error;
   }

@@ -4,6 +4,7 @@
  */
 import { stringify } from 'yaml';
 import { AutocertError } from '../../lib/errors.ts';
+import { signerName } from '../../policy/cluster-names.ts';
 import type { Connection } from '../cluster-connection.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
@@ -48,7 +49,7 @@ export async function status(options: StatusOptions, { connect, now, paint }: St
   checkNamespaceName(whose);
   const [installation, found] = await Promise.all([
     readInstallation(api, autocertNamespace),
-    readPods(api, allNamespaces ? undefined : whose),
+    readPods(api, allNamespaces ? undefined : whose, signerName(autocertNamespace)),
   ]);
   if (output === 'json') return `${JSON.stringify({ installation, ...found }, null, 2)}\n`;
   if (output === 'yaml') return stringify({ installation, ...found }, { lineWidth: 0 });

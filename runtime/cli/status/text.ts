@@ -2,9 +2,12 @@
  * The status for people. Pure.
  * @module
  */
+
+import { NAMESPACE_LABEL } from '../../contract.ts';
+import { labelText } from '../../policy/namespace-label.ts';
 import { tableLines } from '../table.ts';
 import { type Paint, printable } from '../terminal.ts';
-import type { Installation, Part, Registration } from './installation.ts';
+import type { Installation, Part, Registration, Settings } from './installation.ts';
 import { MAX_PODS, type PodStatus, type PodStatuses } from './pods.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -38,7 +41,7 @@ interface Row {
   readonly bad: boolean;
 }
 
-function installationRows({ parts, roots, registrations }: Installation, now: Date): Row[] {
+function installationRows({ parts, roots, registrations, settings }: Installation, now: Date): Row[] {
   const rootRows = roots?.map(({ name, notAfter, fingerprint }): Row => {
     const days = Math.floor((Date.parse(notAfter) - now.getTime()) / DAY_MS);
     const expires =
@@ -53,6 +56,17 @@ function installationRows({ parts, roots, registrations }: Installation, now: Da
     ...registrations.map(({ object, presence, problem }: Registration): Row => {
       return { cells: ['admission', object, problem ?? PRESENCE[presence]], bad: problem !== undefined };
     }),
+    ...(settings ? settingRows(settings) : []),
+  ];
+}
+
+/** What is as usual is not told. */
+function settingRows({ namespaceLabel, mode }: Settings): Row[] {
+  const isUsual = namespaceLabel === labelText(NAMESPACE_LABEL);
+  const reports = 'pods that the rules refuse are created, without a certificate';
+  return [
+    ...(isUsual ? [] : [{ cells: ['label', namespaceLabel, 'turns Autocert on in a namespace'], bad: false } as const]),
+    ...(mode === 'report' ? [{ cells: ['mode', 'report', reports], bad: true } as const] : []),
   ];
 }
 

@@ -2,10 +2,11 @@
  * The objects of an installation that go when it goes, in the order in which nothing gets stuck. Reads only.
  * @module
  */
-import { PART_OF, SIGNER_NAME } from '../../contract.ts';
+import { PART_OF } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { pages } from '../../kubernetes/pages.ts';
 import { AutocertError } from '../../lib/errors.ts';
+import { clusterName, signerName } from '../../policy/cluster-names.ts';
 
 /** What is read of an object. */
 export interface ReadObject {
@@ -17,7 +18,10 @@ export interface ReadObject {
   };
   readonly subjects?: readonly { readonly namespace?: string }[];
   readonly roleRef?: { readonly name?: string };
-  readonly webhooks?: readonly { readonly clientConfig?: { readonly service?: { readonly namespace?: string } } }[];
+  readonly webhooks?: readonly {
+    readonly clientConfig?: { readonly service?: { readonly namespace?: string } };
+    readonly namespaceSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  }[];
 }
 
 /** One object that goes. */
@@ -30,6 +34,7 @@ export interface Target {
 type Api = Pick<KubernetesApi, 'request'>;
 
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
+const WEBHOOKS = `${ADMISSION}/mutatingwebhookconfigurations`;
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const MONITORING = '/apis/monitoring.coreos.com/v1';
 /** By this label all of Autocert is found again. */
@@ -42,16 +47,23 @@ const MAX_OF_A_KIND = 1_000;
  * @throws AutocertError what the API server answers, unless it is that it has no such kind
  */
 export async function injectors(api: Api, namespace: string): Promise<Target[]> {
-  const webhooks = await listed(api, `${ADMISSION}/mutatingwebhookconfigurations`, OURS);
-  const own = webhooks.filter((each) =>
+  const name = clusterName('autocert', namespace);
+  return [
+    ...targets('mutatingwebhookconfiguration', WEBHOOKS, await registrations(api, namespace)),
+    ...(await policies(api, 'validating', [name, clusterName('autocert-annotations', namespace)])),
+    ...(await policies(api, 'mutating', [name])),
+  ];
+}
+
+/**
+ * The registrations of the webhook of this installation: another one has its own.
+ * @throws as {@link injectors}
+ */
+export async function registrations(api: Api, namespace: string): Promise<ReadObject[]> {
+  const all = await listed(api, WEBHOOKS, OURS);
+  return all.filter((each) =>
     each.webhooks?.every(({ clientConfig }) => clientConfig?.service?.namespace === namespace),
   );
-  return [
-    ...targets('mutatingwebhookconfiguration', `${ADMISSION}/mutatingwebhookconfigurations`, own),
-    ...(await policies(api, ['autocert', 'autocert-annotations'])),
-    ...(await all(api, 'mutatingadmissionpolicybinding', `${ADMISSION}/mutatingadmissionpolicybindings`)),
-    ...(await all(api, 'mutatingadmissionpolicy', `${ADMISSION}/mutatingadmissionpolicies`)),
-  ];
 }
 
 /**
@@ -75,11 +87,11 @@ export async function workloads(api: Api, namespace: string): Promise<Target[]> 
   ] as const;
   const found = await Promise.all(kinds.map(([kind, path]) => all(api, kind, path)));
   const bundles = '/apis/certificates.k8s.io/v1/clustertrustbundles';
-  const ofSigner = { fieldSelector: `spec.signerName=${SIGNER_NAME}` };
+  const ofSigner = { fieldSelector: `spec.signerName=${signerName(namespace)}` };
   return [
     ...found.flat(),
     ...(await clusterRoles(api, namespace)),
-    ...(await policies(api, ['autocert-signer', `autocert-init-${namespace}`])),
+    ...(await policies(api, 'validating', [clusterName('autocert-signer', namespace), `autocert-init-${namespace}`])),
     ...targets('clustertrustbundle', bundles, await listed(api, bundles, ofSigner)),
   ];
 }
@@ -89,7 +101,7 @@ export async function workloads(api: Api, namespace: string): Promise<Target[]> 
  * @throws as {@link injectors}
  */
 export function guard(api: Api, namespace: string): Promise<Target[]> {
-  return policies(api, [`autocert-pki-${namespace}`]);
+  return policies(api, 'validating', [`autocert-pki-${namespace}`]);
 }
 
 /** Those that are bound to accounts of the namespace: another installation may have its own. */
@@ -111,9 +123,10 @@ async function clusterRoles(api: Api, namespace: string): Promise<Target[]> {
 }
 
 /** Bindings first: without one a policy does nothing. */
-async function policies(api: Api, names: readonly string[]): Promise<Target[]> {
-  const kinds = ['validatingadmissionpolicybinding', 'validatingadmissionpolicy'] as const;
-  const paths = [`${ADMISSION}/validatingadmissionpolicybindings`, `${ADMISSION}/validatingadmissionpolicies`] as const;
+async function policies(api: Api, type: 'validating' | 'mutating', names: readonly string[]): Promise<Target[]> {
+  const policy = `${type}admissionpolicy`;
+  const kinds = [`${policy}binding`, policy] as const;
+  const paths = [`${ADMISSION}/${policy}bindings`, `${ADMISSION}/${type}admissionpolicies`] as const;
   const found = await Promise.all(paths.map((path) => listed(api, path, OURS)));
   return kinds.flatMap((kind, index) => {
     const named = found[index]?.filter(({ metadata }) => names.includes(metadata?.name ?? ''));

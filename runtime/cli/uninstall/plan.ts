@@ -2,11 +2,12 @@
  * What `autocert uninstall` would do, and the words for it. Reads only.
  * @module
  */
-import { ALLOW_DELETION, DOMAIN, NAMESPACE_LABEL, PART_OF, PkiObject } from '../../contract.ts';
+import { ALLOW_DELETION, DOMAIN, type NamespaceLabel, PART_OF, PkiObject } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { type Paint, printable } from '../terminal.ts';
+import { labelInCluster } from './label.ts';
 import { guard, injectors, type ReadObject, type Target, workloads } from './objects.ts';
 import { annotatedTemplates, type Counted, enabledNamespaces, injectedPods, type Templates } from './users.ts';
 
@@ -21,6 +22,8 @@ export interface UninstallScope {
 /** What there is. */
 export interface UninstallPlan extends UninstallScope {
   readonly injectors: readonly Target[];
+  /** Absent: nothing in the cluster says which it is, so that none is taken off. */
+  readonly label?: NamespaceLabel;
   readonly namespaces: readonly string[];
   readonly templates: Templates;
   readonly pods: Counted;
@@ -54,16 +57,17 @@ export async function planUninstall(
       `namespace ${name} is not Autocert's own, and may hold what is not: delete the Secrets one by one, see docs/uninstall.md`,
     );
   }
+  const label = await labelInCluster(api, name);
   const [first, namespaces, templates, pods, then, last] = await Promise.all([
     injectors(api, name),
-    enabledNamespaces(api),
+    label ? enabledNamespaces(api, label) : [],
     annotatedTemplates(api, name),
     injectedPods(api),
     workloads(api, name),
     guard(api, name),
   ]);
   const rest = { templates, pods, workloads: then, guard: last, hasNamespace: found !== undefined };
-  return { ...scope, injectors: first, namespaces, ...rest };
+  return { ...scope, ...(label && { label }), injectors: first, namespaces, ...rest };
 }
 
 /** Whether there is anything to do. */
@@ -79,7 +83,7 @@ export function previewText(plan: UninstallPlan, paint: Paint): string {
   const { autocertNamespace: namespace, templates, deletePki, cleanAnnotations } = plan;
   const stages: readonly [string, readonly string[]][] = [
     ['no pod is injected any more', deleted(plan.injectors)],
-    ['labels off', plan.namespaces.map((name) => `label   namespace/${name} ${NAMESPACE_LABEL.key}-`)],
+    ['labels off', plan.namespaces.map((name) => `label   namespace/${name} ${plan.label?.key}-`)],
     [
       `annotations ${DOMAIN}/… out of templates, which makes new pods of them`,
       cleanAnnotations ? templates.own.map(({ label }) => `patch   ${label}`) : [],
@@ -104,7 +108,10 @@ ConfigMaps, network policies and the volume of the CA's database; and validating
 guards the keys. autocert install brings the rest back with the same root; --delete-pki deletes them, too.`;
   const annotated = `Templates with annotations ${DOMAIN}/…: ${templates.own.length}${templates.more ? ' and more' : ''}. They do nothing without Autocert; --clean-annotations takes
 them out, which makes new pods.`;
+  const unknown = `Which label turned it on in namespaces is not known, for its configuration is gone: none is taken off. Do it by
+kubectl label namespace NAME KEY-`;
   return [
+    ...(plan.label === undefined && plan.workloads.length > 0 ? [unknown, ''] : []),
     ...(hasNamespace && !deletePki ? [kept, ''] : []),
     ...(templates.own.length > 0 && !cleanAnnotations ? [annotated, ''] : []),
     ...counted('Annotated templates that other objects make', templates.owned, 'Change those.'),

@@ -4,7 +4,6 @@
  * @module
  */
 import type { V1Namespace } from '@kubernetes/client-node';
-import { NAMESPACE_LABEL } from '../../contract.ts';
 import { type KubernetesApi, MERGE_PATCH } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { sleep as realSleep, type Sleep } from '../../lib/loops.ts';
@@ -72,11 +71,14 @@ export async function uninstall(options: UninstallOptions, effects: UninstallEff
 
 async function remove(api: Api, plan: UninstallPlan, reporter: Reporter): Promise<void> {
   await stage(reporter, 'injectors', plan.injectors, (each) => removeObject(api, each, reporter));
-  await stage(reporter, 'labels', plan.namespaces, async (name) => {
-    const patch = { metadata: { labels: { [NAMESPACE_LABEL.key]: null } } };
-    await patched(api, `/api/v1/namespaces/${encodeURIComponent(name)}`, patch);
-    reporter.text(printable(`label off  namespace/${name}`));
-  });
+  const { label } = plan;
+  if (label) {
+    await stage(reporter, 'labels', plan.namespaces, async (name) => {
+      const patch = { metadata: { labels: { [label.key]: null } } };
+      await patched(api, `/api/v1/namespaces/${encodeURIComponent(name)}`, patch);
+      reporter.text(printable(`label off  namespace/${name}`));
+    });
+  }
   if (plan.cleanAnnotations) {
     await stage(reporter, 'templates', plan.templates.own, async ({ label, path, patch }) => {
       await patched(api, path, patch);

@@ -2,10 +2,11 @@
  * Who uses Autocert: namespaces with the label, pods that are injected, templates with annotations. Reads only.
  * @module
  */
-import { Annotation, DOMAIN, NAMESPACE_LABEL, STATUS_INJECTED } from '../../contract.ts';
+import { Annotation, DOMAIN, type NamespaceLabel, STATUS_INJECTED } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { METADATA_ONLY } from '../../kubernetes/pages.ts';
 import { isRecord } from '../../lib/validator.ts';
+import { labelText } from '../../policy/namespace-label.ts';
 import { WORKLOAD_KINDS, type WorkloadKind, workloadsPath } from '../workloads.ts';
 import { pagesIfAny, type ReadObject } from './objects.ts';
 
@@ -45,8 +46,8 @@ const MAX_TEMPLATES = 10_000;
 const KINDS = WORKLOAD_KINDS.filter(({ kind }) => kind !== 'Pod' && kind !== 'Job');
 
 /** Names of the namespaces that have the label. */
-export async function enabledNamespaces(api: Api): Promise<string[]> {
-  const query = { labelSelector: `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}` };
+export async function enabledNamespaces(api: Api, label: NamespaceLabel): Promise<string[]> {
+  const query = { labelSelector: labelText(label) };
   const names: string[] = [];
   for await (const items of pagesIfAny<ReadObject>(api, '/api/v1/namespaces', query, METADATA_ONLY)) {
     names.push(...items.flatMap(({ metadata }) => metadata?.name ?? []));

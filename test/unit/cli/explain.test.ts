@@ -95,6 +95,58 @@ const cluster = (objects: Readonly<Record<string, unknown>> = {}, version = '37'
   return store;
 };
 
+describe('in report mode', () => {
+  const config = { mode: 'report' } as const;
+
+  test('what the rules refuse is reported: it would be created without a certificate', async () => {
+    const { outcome, rule, reasons, notes } = await named({ config }, { name: 'web.other.svc' });
+    expect({ outcome, rule, reasons }).toEqual({
+      outcome: 'reported',
+      rule: 'NotAllowed',
+      reasons: [expect.stringContaining('"web.other.svc"')],
+    });
+    expect(notes).toEqual([expect.stringMatching(/report mode: it is created as it is, without a certificate/)]);
+  });
+
+  test('the exit code is that of a refusal: the rules are against it', async () => {
+    const filename = [file(deployment({ name: 'web.other.svc' }))];
+    expect((await run({ config, filename })).refused).toBe(true);
+  });
+
+  test('what the rules allow is injected', async () => {
+    expect(await named({ config })).toMatchObject({ outcome: 'injected', notes: [] });
+  });
+});
+
+describe('another label of namespaces', () => {
+  const config = { namespaceLabel: { key: 'tls.example.com', value: 'on' } };
+
+  test('is assumed where no cluster is asked', async () => {
+    const filename = [file(deployment())];
+    const {
+      items: [only],
+      assumptions,
+    } = JSON.parse((await run({ config, filename })).text);
+    expect(only).toMatchObject({ outcome: 'injected' });
+    expect(assumptions.join()).toMatch(/labelled tls\.example\.com=on/);
+  });
+
+  test('is looked for in the cluster', async () => {
+    const json = { data: { 'config.json': JSON.stringify(webhookConfig(config)) } };
+    const labelled = (labels: object) =>
+      cluster({
+        '/api/v1/namespaces/step/configmaps/autocert-config': json,
+        '/api/v1/namespaces/shop': { metadata: { labels } },
+      });
+    expect(await named({ cluster: labelled({ 'tls.example.com': 'on' }) })).toMatchObject({ outcome: 'injected' });
+    expect(await named({ cluster: labelled({ 'autocert.step.sm': 'enabled' }) })).toMatchObject({
+      outcome: 'left-alone',
+      rule: 'NamespaceNotEnabled',
+      reasons: [expect.stringMatching(/kubectl label namespace shop tls\.example\.com=on$/)],
+    });
+  });
+});
+
 describe('what is injected', () => {
   test('by the sidecar: agent, volumes, files, and which containers find them', async () => {
     expect(await named({ kubernetesVersion: '1.34' })).toMatchObject({

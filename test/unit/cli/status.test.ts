@@ -5,6 +5,7 @@ import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import { fingerprintOf, validityOf } from '../../../runtime/x509/certificate.ts';
 import { ObjectStore } from '../../support/object-store.ts';
 import { runningPod } from '../../support/pods.ts';
+import { webhookConfig } from '../../support/reviews.ts';
 import { hierarchy } from '../../support/tiny-ca.ts';
 
 const { root } = hierarchy();
@@ -86,6 +87,20 @@ describe('the status of Autocert itself', () => {
     const data = { 'root_ca.crt': unreadable + root.certificatePem };
     store.objects.set('/api/v1/namespaces/step/configmaps/ca-certs', { data });
     expect((await told(store)).installation.roots).toHaveLength(1);
+  });
+
+  test('says report mode and a label of its own, and nothing of what is usual', async () => {
+    const store = cluster();
+    const path = '/api/v1/namespaces/step/configmaps/autocert-config';
+    const configure = (settings: object) =>
+      store.objects.set(path, { data: { 'config.json': JSON.stringify({ ...webhookConfig(), ...settings }) } });
+    configure({});
+    expect(await show(store, { output: 'table' })).not.toMatch(/report|turns Autocert on/);
+    configure({ mode: 'report', namespaceLabel: { key: 'tls.example.com', value: 'on' } });
+    expect((await told(store)).installation.settings).toEqual({ namespaceLabel: 'tls.example.com=on', mode: 'report' });
+    const text = await show(store, { output: 'table' });
+    expect(text).toMatch(/^ {2}label +tls\.example\.com=on /m);
+    expect(text).toMatch(/^ {2}mode +report +pods that the rules refuse are created, without a certificate$/m);
   });
 
   test('tells what is not there from what may not be read', async () => {

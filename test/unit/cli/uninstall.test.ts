@@ -2,6 +2,7 @@ import { type UninstallOptions, uninstall } from '../../../runtime/cli/uninstall
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import { commandEffects } from '../../support/command-effects.ts';
 import { ObjectStore, type Write } from '../../support/object-store.ts';
+import { webhookConfig } from '../../support/reviews.ts';
 
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
@@ -26,6 +27,10 @@ function put(store: ObjectStore, path: string, items: readonly Item[], scope = p
   store.lists.set(path, items);
   for (const item of items) store.objects.set(`${scope}/${encodeURIComponent(item.metadata.name)}`, item);
 }
+
+const CONFIG = `${NAMESPACE}/configmaps/autocert-config`;
+const configure = (store: ObjectStore, settings: object) =>
+  store.objects.set(CONFIG, { data: { 'config.json': JSON.stringify({ ...webhookConfig(), ...settings }) } });
 
 /** A cluster with Autocert in it, another installation beside it, and those who use it. */
 function cluster() {
@@ -54,6 +59,7 @@ function cluster() {
   put(store, '/apis/certificates.k8s.io/v1/clustertrustbundles', [named('autocert.step.sm:workload:root')]);
   put(store, '/api/v1/namespaces', [{ metadata: { name: 'shop', labels: { 'autocert.step.sm': 'enabled' } } }]);
   store.objects.set(NAMESPACE, { metadata: { name: 'step', labels: OURS } });
+  configure(store, {});
   const shop = '/apis/apps/v1/namespaces/shop/deployments';
   put(
     store,
@@ -92,6 +98,46 @@ async function run(store: ObjectStore, options: Partial<UninstallOptions> = {}) 
 
 const deleted = ({ writes }: ObjectStore) => writes.filter(({ method }) => method === 'delete').map(({ path }) => path);
 const place = (store: ObjectStore, part: string) => store.writes.findIndex(({ path }) => path.includes(part));
+
+describe('the label that is taken off', () => {
+  const LABEL = { key: 'tls.example.com', value: 'on' };
+
+  test('is that of the configuration', async () => {
+    const store = cluster();
+    configure(store, { namespaceLabel: LABEL });
+    expect((await run(store)).text).toMatch(/^ {3}label {3}namespace\/shop tls\.example\.com-$/m);
+    expect(store.calls).toContainEqual(expect.stringMatching(/namespaces$/));
+  });
+
+  test('is that of the webhook’s registration, where the configuration is gone', async () => {
+    const store = cluster();
+    store.objects.delete(CONFIG);
+    const [webhook] = webhookOf('step').webhooks;
+    const namespaceSelector = { matchLabels: { [LABEL.key]: LABEL.value } };
+    put(store, `${ADMISSION}/mutatingwebhookconfigurations`, [
+      named('autocert', { webhooks: [{ ...webhook, namespaceSelector }] }),
+    ]);
+    expect((await run(store)).text).toMatch(/^ {3}label {3}namespace\/shop tls\.example\.com-$/m);
+  });
+
+  test('is none where nothing says which it is: the usual one may be another installation’s', async () => {
+    const store = cluster();
+    store.objects.delete(CONFIG);
+    const { text, failure } = await run(store, { yes: true });
+    expect(failure).toBeUndefined();
+    expect(text).toMatch(/Which label turned it on in namespaces is not known/);
+    expect(store.writes.filter(({ method }) => method === 'patch')).toEqual([]);
+  });
+});
+
+describe('an installation in another namespace', () => {
+  test('goes without what belongs to that in the usual one', async () => {
+    const store = cluster();
+    const { text } = await run(store, { autocertNamespace: 'elsewhere' });
+    expect(text).toMatch(/^ {3}delete {2}mutatingwebhookconfiguration\/other$/m);
+    expect(text).not.toMatch(/delete {2}validatingadmissionpolicy\/autocert(-annotations|-signer)?$/m);
+  });
+});
 
 describe('autocert uninstall without --yes', () => {
   test('writes nothing, and shows what would go, in order, and what stays', async () => {

@@ -549,6 +549,135 @@ test('AutocertWebhook judges no Deployments where the cluster has no validating 
   expect(listed(injecting({ workloadPolicy: false }))).not.toContain('ValidatingAdmissionPolicy/autocert');
 });
 
+describe('namespaceLabel', () => {
+  const LABEL = 'autocert.example.com/on=yes';
+  const MATCH = { 'autocert.example.com/on': 'yes' };
+  const selectors = (manifests: readonly Manifest[]) => [
+    registration(manifests).namespaceSelector.matchLabels,
+    find(manifests, 'ValidatingAdmissionPolicy', 'autocert').spec.matchConstraints.namespaceSelector.matchLabels,
+  ];
+
+  test('is what webhook and policies select namespaces by, and what webhook and signer judge by', () => {
+    const manifests = made({ namespaceLabel: LABEL });
+    expect(selectors(manifests)).toEqual([MATCH, MATCH]);
+    const namespaceLabel = { key: 'autocert.example.com/on', value: 'yes' };
+    expect(config(manifests)).toMatchObject({ namespaceLabel });
+    expect(configOf(manifests, 'autocert-signer-config', 'config.json')).toMatchObject({ namespaceLabel });
+  });
+
+  test('is in the injecting policy, too', () => {
+    const manifests = made({ namespaceLabel: LABEL, injector: Injector.policy() });
+    const { matchConstraints } = find(manifests, 'MutatingAdmissionPolicy').spec;
+    expect(matchConstraints.namespaceSelector.matchLabels).toEqual(MATCH);
+  });
+
+  test('is autocert.step.sm=enabled by default, which the configuration does not say', () => {
+    expect(selectors(made())).toEqual(Array(2).fill({ 'autocert.step.sm': 'enabled' }));
+    expect(config(made())).not.toHaveProperty('namespaceLabel');
+    expect(made({ namespaceLabel: 'autocert.step.sm=enabled' })).toEqual(made());
+  });
+
+  test('is the label of every AutocertNamespace', () => {
+    const manifests = synth((chart) => {
+      const webhook = new AutocertWebhook(chart, 'autocert', { ca: new StepCa(chart, 'ca'), namespaceLabel: LABEL });
+      new AutocertNamespace(chart, 'shop', { webhook, name: 'shop' });
+    });
+    const { labels } = find(manifests, 'Namespace', 'shop').metadata;
+    expect(labels).toMatchObject(MATCH);
+    expect(labels).not.toHaveProperty(['autocert.step.sm']);
+  });
+
+  test.each([
+    ['autocert', 'autocert'],
+    ['without a value', 'a='],
+    ['two of them', 'a=b=c'],
+    ['no key', '=b'],
+    ['a key that is none', 'a b=c'],
+    ['a label of Kubernetes', 'kubernetes.io/metadata.name=shop'],
+    ['a list', ['a=b']],
+  ])('%s is refused in one sentence', (_what, namespaceLabel) => {
+    expect(() => made({ namespaceLabel } as Props)).toThrow(/^namespaceLabel: /);
+  });
+});
+
+describe('mode', () => {
+  const binding = (manifests: readonly Manifest[], name: string) =>
+    find(manifests, 'ValidatingAdmissionPolicyBinding', name).spec.validationActions;
+
+  test('report: the webhook is told, and the policy on workloads warns', () => {
+    const manifests = made({ mode: 'report' });
+    expect(config(manifests)).toMatchObject({ mode: 'report' });
+    expect(binding(manifests, 'autocert')).toEqual(['Warn', 'Audit']);
+  });
+
+  test('report weakens nothing else: what protects others goes on refusing, and the signer does not know of it', () => {
+    const [usual, reporting] = [made(), made({ mode: 'report' })];
+    expect(binding(reporting, 'autocert-annotations')).toEqual(['Deny']);
+    expect(binding(reporting, 'autocert-signer')).toEqual(['Deny']);
+    const others = (manifests: readonly Manifest[]) =>
+      manifests.filter(
+        ({ kind, metadata: { name } }) =>
+          !(kind === 'ConfigMap' && name === 'autocert-config') &&
+          !(kind === 'ValidatingAdmissionPolicyBinding' && name === 'autocert'),
+      );
+    expect(others(reporting)).toEqual(others(usual));
+  });
+
+  test('is enforce by default, which the configuration does not say', () => {
+    expect(config(made())).not.toHaveProperty('mode');
+    expect(made({ mode: 'enforce' })).toEqual(made());
+  });
+
+  test.each<[string, Props, RegExp]>([
+    ['another word', { mode: 'warn' as 'report' }, /^mode: .*enforce.*report/],
+    [
+      'report with Injector.policy(), which injects before anybody judges',
+      { mode: 'report', injector: Injector.policy() },
+      /^mode: .*take Injector\.webhook\(\)/,
+    ],
+  ])('%s is refused', (_what, props, message) => expect(() => made(props)).toThrow(message));
+});
+
+describe('an installation in a namespace of its own', () => {
+  const ofCluster = (namespace?: string) =>
+    synth((chart) => {
+      const ca = new StepCa(chart, 'ca', { ...(namespace && { namespace }) });
+      new AutocertWebhook(chart, 'autocert', { ca, namespaceLabel: `autocert-${namespace ?? 'usual'}=enabled` });
+    }).filter(({ metadata }) => metadata.namespace === undefined);
+  const names = (manifests: readonly Manifest[]) => listed(manifests);
+
+  test('shares no name of the cluster with another one, nor with the Go original', () => {
+    const [usual, tls, signer] = [undefined, 'tls', 'signer'].map((namespace) => names(ofCluster(namespace)));
+    const original = ['Namespace/step', 'MutatingWebhookConfiguration/autocert-webhook-config'];
+    const rights = ['ClusterRole/autocert-controller', 'ClusterRoleBinding/autocert-controller'];
+    const all = [...(tls ?? []), ...(signer ?? []), ...(usual ?? []).filter((name) => name !== 'Namespace/step')];
+    expect(all.length).toBeGreaterThan(30);
+    expect(new Set([...all, ...original, ...rights]).size).toBe(all.length + 4);
+  });
+
+  test('has its namespace behind them, and a signer and a trust bundle of its own', () => {
+    const manifests = ofCluster('tls');
+    expect(names(manifests)).toContain('MutatingWebhookConfiguration/autocert.tls');
+    const { rules } = find(manifests, 'ClusterRole', 'autocert-signer.tls');
+    const named = rules?.flatMap(({ resourceNames = [] }) => resourceNames);
+    expect(named).toEqual(['autocert.step.sm/workload.tls', 'autocert.step.sm:workload.tls:root', 'autocert.tls']);
+    expect(find(manifests, 'ClusterRoleBinding', 'autocert-signer.tls').roleRef).toMatchObject({
+      name: 'autocert-signer.tls',
+    });
+  });
+
+  test('may be in one chart with another, if namespace and label differ', () => {
+    const both = (label?: string) => () =>
+      synth((chart) => {
+        new AutocertWebhook(chart, 'one', { ca: new StepCa(chart, 'ca-1') });
+        const ca = new StepCa(chart, 'ca-2', { namespace: 'tls' });
+        new AutocertWebhook(chart, 'two', { ca, ...(label && { namespaceLabel: label }) });
+      });
+    expect(both('autocert.example.com=enabled')).not.toThrow();
+    expect(both()).toThrow(/"test\/two" is the second beside/);
+  });
+});
+
 describe('two AutocertWebhooks', () => {
   const second = (other: (scope: Chart, ca: StepCa) => void) => () => {
     const app = new App();
@@ -569,7 +698,8 @@ describe('two AutocertWebhooks', () => {
   ])('%s are one error, which names both', (_what, other, path) => {
     expect(second(other)).toThrow(
       `Validation failed with the following errors:\n  [${path}] AutocertWebhook "${path}" is the second beside ` +
-        '"system/one", and a cluster has one: their objects have the same names. One serves any number of namespaces.',
+        '"system/one", with the same CA, namespace or namespaceLabel: one serves any number of namespaces, and a second ' +
+        'in a cluster takes all three of its own.',
     );
   });
 

@@ -40,6 +40,14 @@ test('renders policy and binding', () => {
   expect(made()).toMatchSnapshot();
 });
 
+test('refuses, unless it is to report: then it warns, and the audit log has it', () => {
+  const actions = (props?: Partial<ValidationPolicyProps>) =>
+    find(made(props), 'ValidatingAdmissionPolicyBinding').spec.validationActions;
+  expect(actions()).toEqual(['Deny']);
+  expect(actions({ mode: 'report' })).toEqual(['Warn', 'Audit']);
+  expect(specOf({ mode: 'report' })).toEqual(specOf());
+});
+
 test('judges what makes pods, and pods only where no webhook does', () => {
   const workloads = ['deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs'];
   expect(resources()).toEqual(workloads);

@@ -257,6 +257,14 @@ describe('is refused:', () => {
     expect(await steps.retire()).not.toContain('Forced');
   });
 
+  test('but not for the agents of another installation in the cluster, which trust its roots', async () => {
+    await steps.announce();
+    await steps.switch();
+    world.pass(3);
+    world.store.lists.set('/api/v1/pods', [agentPod('elsewhere', [first], 'tls')]);
+    expect(await refusal(steps.retire())).toBe('done');
+  });
+
   test('but not for pods and containers that only look like agents', async () => {
     await steps.announce();
     await steps.switch();

@@ -134,6 +134,12 @@ describe('refused for now: label and policy may change', () => {
       /^namespace shop is not labelled autocert\.step\.sm=enabled$/,
     ],
     [
+      'a namespace without the label of this installation',
+      { namespaceEnabled: false, policy: policy({ namespaceLabel: { key: 'tls.example.com', value: 'on' } }) },
+      'NamespaceNotEnabled',
+      /^namespace shop is not labelled tls\.example\.com=on$/,
+    ],
+    [
       'an excluded namespace, even a labelled one',
       { policy: policy({ excludedNamespaces: ['kube-system', 'shop'] }) },
       'NamespaceExcluded',

@@ -32,6 +32,16 @@ test('a name over 64 characters is carried in the SAN alone', () => {
   expect(order).not.toHaveProperty('commonName');
 });
 
+test('a signer in another namespace answers for pods that mount its own volume, and no others', () => {
+  const policy = { ...POLICY, namespace: 'tls' };
+  expect(judge({}, podOf(), { policy })).toMatchObject({
+    reason: 'NotInjected',
+    message: expect.stringMatching(/of the signer autocert\.step\.sm\/workload\.tls$/),
+  });
+  const own = JSON.parse(JSON.stringify(podOf()).replaceAll('sm/workload', 'sm/workload.tls')) as V1Pod;
+  expect(judge({}, own, { policy })).toMatchObject({ kind: 'order' });
+});
+
 describe('the lifetime', () => {
   const orderFor = (maxExpirationSeconds: number, duration?: string, policy = POLICY) => {
     const annotations = { [NAME]: 'cart.shop.svc', ...(duration && { 'autocert.step.sm/duration': duration }) };

@@ -1,3 +1,4 @@
+import { NAMESPACE_LABEL } from '../../../runtime/contract.ts';
 import type { KubernetesApi } from '../../../runtime/kubernetes/client.ts';
 import { AutocertError } from '../../../runtime/lib/errors.ts';
 import { createMetrics } from '../../../runtime/lib/metrics.ts';
@@ -149,7 +150,7 @@ describe('lists', () => {
 
   test('of namespaces are of those with the label', async () => {
     const world = api([{ items: [{ metadata: { name: 'shop' } }], metadata: {} }]);
-    expect(await enabledNamespaces(world.api)).toEqual(['shop']);
+    expect(await enabledNamespaces(world.api, NAMESPACE_LABEL)).toEqual(['shop']);
     expect(world.asked).toEqual([
       { path: '/api/v1/namespaces', query: { labelSelector: 'autocert.step.sm=enabled', limit: '500' }, accept },
     ]);

@@ -7,7 +7,7 @@ import { NOON, requestOf } from './fixtures.ts';
 const [oldCa, newCa] = await Promise.all([fakeCa(NOON), fakeCa(NOON)]);
 
 test('is named after the signer, as the API demands', () => {
-  expect(trustBundleOf([oldCa.root])).toEqual({
+  expect(trustBundleOf([oldCa.root], 'step')).toEqual({
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'ClusterTrustBundle',
     metadata: { name: 'autocert.step.sm:workload:root' },
@@ -18,21 +18,21 @@ test('is named after the signer, as the API demands', () => {
 test('is the same whatever the order of the roots, and has each once', () => {
   const { root: a } = oldCa;
   const { root: b } = newCa;
-  expect(trustBundleOf([a, b, a])).toEqual(trustBundleOf([b, a]));
-  expect(trustBundleOf([a, b]).spec.trustBundle.match(/BEGIN/g)).toHaveLength(2);
+  expect(trustBundleOf([a, b, a], 'step')).toEqual(trustBundleOf([b, a], 'step'));
+  expect(trustBundleOf([a, b], 'step').spec.trustBundle.match(/BEGIN/g)).toHaveLength(2);
 });
 
 test('leaves out what is no authority: the API would refuse the whole', async () => {
   const request = readRequest(requestOf()) as KeyRequest;
   const { chainPem } = await oldCa.issue({ request, sans: ['a'], lifetimeMs: 1e9 }, NOON);
   const [leaf = ''] = chainPem;
-  expect(trustBundleOf([leaf, oldCa.root])).toEqual(trustBundleOf([oldCa.root]));
-  expect(() => trustBundleOf([leaf])).toThrow('no root certificate is known');
+  expect(trustBundleOf([leaf, oldCa.root], 'step')).toEqual(trustBundleOf([oldCa.root], 'step'));
+  expect(() => trustBundleOf([leaf], 'step')).toThrow('no root certificate is known');
 });
 
 test('without a root nothing is published: what pods trust stays', async () => {
   const applied: ClusterTrustBundle[] = [];
-  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), {
+  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), 'step', {
     info: () => undefined,
     warn: () => undefined,
     error: () => undefined,
@@ -46,7 +46,7 @@ test('is applied each time, which mends it, and logged when it is another', asyn
   const lines: string[] = [];
   const note = (_fields: object, message: string) => void lines.push(message);
   const log = { info: note, warn: note, error: note };
-  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), log);
+  const publish = trustBundlePublisher(async (bundle) => void applied.push(bundle), 'step', log);
   await publish([oldCa.root]);
   await publish([oldCa.root]);
   await publish([newCa.root, oldCa.root]);

@@ -69,6 +69,54 @@ describe('POST /mutate', () => {
     }
   });
 
+  describe('in report mode', () => {
+    const reporting = (payload: unknown) => mutate(payload, { config: () => webhookConfig({ mode: 'report' }) });
+    const refused = () => reviewOf(sleepPod({ name: 'web.shop.svc' }));
+    const mounting = () => {
+      const volumeMounts = [{ name: 'x', mountPath: '/var/run/autocert.step.sm' }];
+      return reviewOf(sleepPod({}, { containers: [{ name: 'a', volumeMounts }] }));
+    };
+
+    test.each([
+      ['a name that is not allowed', refused],
+      ['a mount where the files are to be', mounting],
+      ['what is no pod', () => reviewOf({ kind: 'Service' })],
+    ])('%s is admitted as it is, with a warning and an audit annotation', async (_title, review) => {
+      const { response } = (await reporting(review())).json();
+      expect(response).toEqual({
+        uid: expect.any(String),
+        allowed: true,
+        warnings: [expect.stringMatching(/^autocert would refuse this pod; it gets no certificate: /)],
+        auditAnnotations: { 'audit-violations': expect.stringMatching(/./) },
+      });
+    });
+
+    test('the audit annotation has the words in which the pod would be refused', async () => {
+      const { message } = (await mutate(refused())).json().response.status;
+      expect((await reporting(refused())).json().response.auditAnnotations).toEqual({ 'audit-violations': message });
+    });
+
+    test('the warning is one line that an HTTP header can carry, of 256 characters at most', async () => {
+      const pod = sleepPod({ name: `a\u0007\n${'b'.repeat(300)}.svc` });
+      const [warning] = (await reporting(reviewOf(pod))).json().response.warnings;
+      expect(warning).toMatch(/^\P{Cc}{1,256}$/u);
+    });
+
+    test('it is counted and logged as reported, and not as denied', async () => {
+      await reporting(refused());
+      expect(lines).toMatchObject([
+        { level: 'warn', fields: { result: 'reported', reason: expect.stringMatching(/web\.shop\.svc/) } },
+      ]);
+      expect(await metrics.render()).toMatch(/^autocert_admissions_total\{result="reported"\} 1$/m);
+    });
+
+    test('a pod that the rules allow is injected as ever, without a warning', async () => {
+      const { response } = (await reporting(reviewOf(sleepPod()))).json();
+      expect(response).toMatchObject({ allowed: true, patchType: 'JSONPatch' });
+      expect(response).not.toHaveProperty('warnings');
+    });
+  });
+
   test('a dry run is answered like any other: there is nothing to leave behind', async () => {
     const wet = (await mutate(reviewOf(sleepPod()))).json();
     expect((await mutate(reviewOf(sleepPod(), { dryRun: true }))).json()).toEqual(wet);

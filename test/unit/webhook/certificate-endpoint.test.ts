@@ -318,6 +318,17 @@ describe('pods that may not, as things are now', () => {
     await expect(world.ask()).resolves.toMatchObject({ names: ['web.shop.svc'] });
   });
 
+  test('another label counts from the moment the configuration has it: pods of the label before get nothing', async () => {
+    const world = await EndpointWorld.with();
+    await world.ask();
+    world.policy = policy({ namespaceLabel: { key: 'tls.example.com', value: 'on' } });
+    const message = expect.stringMatching(/namespace shop is not labelled tls\.example\.com=on$/);
+    await expect(world.ask()).rejects.toMatchObject({ code: 'FORBIDDEN', reason: 'NamespaceNotEnabled', message });
+    world.store.objects.set(NAMESPACE, { metadata: { labels: { 'tls.example.com': 'on' } } });
+    world.clock += 10 * SECOND;
+    await expect(world.ask()).resolves.toMatchObject({ names: ['web.shop.svc'] });
+  });
+
   test('a policy counts from the moment it changes', async () => {
     const world = await EndpointWorld.with(setPod(runningPod({ name: 'www.example.com' })));
     await expect(world.ask()).rejects.toMatchObject({ code: 'FORBIDDEN' });

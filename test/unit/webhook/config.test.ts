@@ -44,6 +44,23 @@ test('a right configuration is read as it is', () => {
   expect(readSignerConfig(file(signer))).toEqual(signer);
 });
 
+test('a label of namespaces and report mode are read, and what is none is a fault', () => {
+  const settings = { namespaceLabel: { key: 'tls.example.com/on', value: 'yes' }, mode: 'report' } as const;
+  expect(readWebhookConfig(file(webhookConfig(settings)))).toMatchObject(settings);
+  expect(faultsOf({ ...webhookConfig(), mode: 'warn' })).toContain('mode: must be one of enforce, report, got "warn"');
+});
+
+test.each<[string, unknown, RegExp]>([
+  ['a text', 'a=b', /namespaceLabel: must be an object/],
+  ['a key that is none', { key: 'a b', value: 'c' }, /namespaceLabel: got .* it takes a label/],
+  ['no value', { key: 'a', value: '' }, /namespaceLabel\.value: must be a text/],
+  ['a value that would select more', { key: 'a', value: 'b,c=d' }, /namespaceLabel: got .* it takes a label/],
+  ['a misspelt setting', { key: 'a', value: 'b', vaule: 'c' }, /namespaceLabel\.vaule: is no setting/],
+  ['a label of Kubernetes', { key: 'kubernetes.io/metadata.name', value: 'a' }, /namespaceLabel: .*Kubernetes’ own/],
+])('a label of namespaces that is %s is a fault', (_what, namespaceLabel, message) => {
+  expect(faultsOf({ ...webhookConfig(), namespaceLabel })).toMatch(message);
+});
+
 test('every fault is reported at once, each with its path', () => {
   const faults = faultsOf({
     ...webhookConfig(),

@@ -1,4 +1,5 @@
 import { applyPatch } from '../../../runtime/cli/json-patch.ts';
+import { SIGNER_NAME } from '../../../runtime/contract.ts';
 import type { CertificateSpec } from '../../../runtime/policy/certificate-spec.ts';
 import { nativeObstacle, nativePatch } from '../../../runtime/webhook/native-patch.ts';
 import type { PodSpec } from '../../../runtime/webhook/pod.ts';
@@ -17,7 +18,7 @@ const obstacle = (spec: Partial<CertificateSpec>, pod: Partial<PodSpec> = {}, du
 
 test('a volume, a mount in every container, the status annotation: no container', () => {
   const pod = sleepPod({}, { initContainers: [{ name: 'init' }] });
-  const patched = applyPatch(pod, nativePatch(pod, asked, 24 * HOUR));
+  const patched = applyPatch(pod, nativePatch(pod, asked, 24 * HOUR, SIGNER_NAME));
   const mount = { name: 'autocert-certs', mountPath: '/var/run/autocert.step.sm', readOnly: true };
   expect(patched).toEqual({
     ...pod,
@@ -50,7 +51,7 @@ test('a volume, a mount in every container, the status annotation: no container'
 });
 
 test('mode and lifetime are those asked for, the lifetime in whole seconds', () => {
-  const patched = applyPatch(sleepPod(), nativePatch(sleepPod(), { ...asked, mode: 0o440 }, HOUR + 1500));
+  const patched = applyPatch(sleepPod(), nativePatch(sleepPod(), { ...asked, mode: 0o440 }, HOUR + 1500, SIGNER_NAME));
   expect(patched.spec.volumes).toMatchObject([
     { projected: { defaultMode: 0o440, sources: [{ podCertificate: { maxExpirationSeconds: 3601 } }, {}] } },
   ]);

@@ -4,13 +4,14 @@ import { connect as connectTls } from 'node:tls';
 import { type ConnectionCut, httpApp, listen } from '../../../runtime/webhook/http-server.ts';
 import { placeholderCertificate } from '../../../runtime/webhook/placeholder-certificate.ts';
 
-async function slowServer() {
+/** @param handshake milliseconds; plenty where it is not what is tried: this machine may be busy */
+async function slowServer(handshake = 10_000) {
   const cut: ConnectionCut[] = [];
   const app = httpApp({
     bodies: { limit: 1000, inFlight: 1000 },
     connections: { total: 10, byPeer: 10 },
     tls: placeholderCertificate(new Date()),
-    timeouts: { handshake: 50, headers: 50, request: 50 },
+    timeouts: { handshake, headers: 50, request: 50 },
     onCut: (reason) => cut.push(reason),
   });
   const port = await listen(app, 0, '127.0.0.1');
@@ -18,7 +19,7 @@ async function slowServer() {
 }
 
 test('who does not speak TLS is cut off, and it is told', async () => {
-  const { app, port, cut } = await slowServer();
+  const { app, port, cut } = await slowServer(50);
   const silent = connect(port, '127.0.0.1').resume();
   await once(silent, 'close');
   await app.close();

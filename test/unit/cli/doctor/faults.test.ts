@@ -1,6 +1,14 @@
 import { type Diagnosis, type DoctorOptions, doctor } from '../../../../runtime/cli/doctor/run.ts';
 import { painter } from '../../../../runtime/cli/terminal.ts';
-import { At, askingPod, failedCreate, MANIFESTS, SickCluster, systemPod } from '../../../support/sick-cluster.ts';
+import {
+  At,
+  askingPod,
+  failedCreate,
+  foreignWebhook,
+  MANIFESTS,
+  SickCluster,
+  systemPod,
+} from '../../../support/sick-cluster.ts';
 import { issue } from '../../../support/tiny-ca.ts';
 
 const examine = async (cluster: SickCluster, options: Partial<DoctorOptions> = {}, now = () => cluster.clock) => {
@@ -14,17 +22,6 @@ const refusedWith = (cluster: SickCluster, message: string) => {
   cluster.lists.set(At.events, [failedCreate('ReplicaSet', 'web-1', message)]);
   cluster.objects.set('/apis/apps/v1/namespaces/shop/replicasets/web-1', replicaSet);
 };
-const foreignWebhook = (name: string, webhook: object) => ({
-  metadata: { name },
-  webhooks: [
-    {
-      name,
-      rules: [{ apiGroups: [''], resources: ['pods'], operations: ['CREATE'] }],
-      clientConfig: { service: { namespace: 'away', name: 'gone' } },
-      ...webhook,
-    },
-  ],
-});
 const policyNamed = (name: string) =>
   MANIFESTS.find((one) => one.kind === 'NetworkPolicy' && one.metadata.name === name);
 const others = (...names: string[]) =>
@@ -451,6 +448,32 @@ const FAULTS: readonly Fault[] = [
           clientConfig: { service: { namespace: 'step', name: 'autocert', path: '/mutate' } },
         }),
       ]),
+  },
+  {
+    name: 'report mode',
+    check: 'report-mode',
+    object: 'configmap/autocert-config',
+    says: /pods that the rules refuse are created, without a certificate/,
+    severity: 'warning',
+    break: (cluster) => cluster.configure({ mode: 'report' }),
+  },
+  {
+    name: 'a namespace with the labels of two installations',
+    check: 'two-installations',
+    object: 'namespace/shop',
+    says: /it has the labels of two installations, this one and that of mutatingwebhookconfiguration\/autocert\.tls/,
+    remedy: /kubectl label namespace shop autocert\.step\.sm-/,
+    break: (cluster) => {
+      const labels = { 'autocert.step.sm': 'enabled', 'tls.example.com': 'on' };
+      cluster.lists.set(At.namespaces, [{ metadata: { name: 'shop', labels } }]);
+      cluster.register(cluster.root, {}, [
+        foreignWebhook('autocert.tls', {
+          name: 'autocert.step.sm',
+          namespaceSelector: { matchLabels: { 'tls.example.com': 'on' } },
+          failurePolicy: 'Ignore',
+        }),
+      ]);
+    },
   },
   {
     name: 'no Autocert where it is looked for',

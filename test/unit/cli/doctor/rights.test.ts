@@ -1,7 +1,14 @@
-import { isGranted, NEEDED } from '../../../../runtime/cli/doctor/rights-checks.ts';
+import { AutocertWebhook, StepCa } from '../../../../constructs/index.ts';
+import type { Facts } from '../../../../runtime/cli/doctor/facts.ts';
+import { readAccounts } from '../../../../runtime/cli/doctor/gather-installation.ts';
+import { Look } from '../../../../runtime/cli/doctor/look.ts';
+import { isGranted, NEEDED, rightsChecks } from '../../../../runtime/cli/doctor/rights-checks.ts';
 import { doctor } from '../../../../runtime/cli/doctor/run.ts';
 import { painter } from '../../../../runtime/cli/terminal.ts';
 import { apiError, unreachable } from '../../../../runtime/kubernetes/wire.ts';
+import { type Manifest, synth } from '../../../support/manifests.ts';
+import { ObjectStore } from '../../../support/object-store.ts';
+import { webhookConfig } from '../../../support/reviews.ts';
 import { At, MANIFESTS, SickCluster, systemPod } from '../../../support/sick-cluster.ts';
 
 const show = (cluster: SickCluster, output: 'table' | 'json' = 'json') =>
@@ -17,6 +24,38 @@ async function readPaths(): Promise<readonly string[]> {
   await show(cluster);
   return [...new Set(cluster.calls.map((call) => call.replace('GET ', '')))];
 }
+
+describe('the roles of an installation in another namespace', () => {
+  const manifests = synth((chart) => {
+    const ca = new StepCa(chart, 'ca', { namespace: 'tls' });
+    new AutocertWebhook(chart, 'autocert', { ca });
+  });
+  const found = async (change: (object: Manifest) => Manifest = (object) => object) => {
+    const store = new ObjectStore();
+    for (const object of manifests.filter(({ apiVersion }) => apiVersion.startsWith('rbac.'))) {
+      const { kind, metadata } = object;
+      const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+      const path = `/apis/${object.apiVersion}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
+      store.objects.set(path, change(object));
+    }
+    const configuration = { state: 'there', config: webhookConfig({ namespace: 'tls' }) };
+    const accounts = await readAccounts(new Look(store), 'tls');
+    return rightsChecks.flatMap(({ find }) => find({ namespace: 'tls', configuration, accounts } as Facts));
+  };
+
+  test('are found by their names, which have it behind them', async () => {
+    expect(await found()).toEqual([]);
+  });
+
+  test('are not those of the usual namespace: a binding to one of them is told', async () => {
+    const bound = (object: Manifest) =>
+      object.kind === 'ClusterRoleBinding' ? { ...object, roleRef: { ...object.roleRef, name: 'autocert' } } : object;
+    expect(await found(bound)).toMatchObject([
+      { object: 'clusterrolebinding/autocert.tls', message: expect.stringContaining('clusterrole/autocert.tls') },
+      { object: 'clusterrolebinding/autocert-signer.tls' },
+    ]);
+  });
+});
 
 describe('what the user may not read', () => {
   test('is a line each, and never a crash or a finding', async () => {

@@ -1,6 +1,6 @@
 import { type Diagnosis, doctor } from '../../../../runtime/cli/doctor/run.ts';
 import { painter } from '../../../../runtime/cli/terminal.ts';
-import { At, MANIFESTS, SickCluster, systemPod } from '../../../support/sick-cluster.ts';
+import { At, askingPod, foreignWebhook, MANIFESTS, SickCluster, systemPod } from '../../../support/sick-cluster.ts';
 
 const examine = async (cluster: SickCluster) => {
   const effects = {
@@ -39,6 +39,22 @@ describe('an installation with other props is well, too:', () => {
     cluster.objects.set(`${registration}/mutatingadmissionpolicies/autocert`, {});
     cluster.objects.set(`${registration}/mutatingadmissionpolicybindings/autocert`, {});
     withoutPolicies(cluster, 'autocert');
+    expect(await examine(cluster)).toMatchObject({ findings: [], notLookedAt: [] });
+  });
+
+  test('beside another with a label of its own, whose pods are not looked at', async () => {
+    const cluster = new SickCluster();
+    cluster.lists.set(At.namespaces, [
+      { metadata: { name: 'shop', labels: { 'autocert.step.sm': 'enabled' } } },
+      { metadata: { name: 'bank', labels: { 'tls.example.com': 'on' } } },
+    ]);
+    cluster.lists.set(At.pods, [askingPod('web'), askingPod('till', { namespace: 'bank', image: 'autocert:0.0.1' })]);
+    cluster.register(cluster.root, {}, [
+      foreignWebhook('autocert-webhook-config', {
+        name: 'autocert.step.sm',
+        namespaceSelector: { matchLabels: { 'tls.example.com': 'on' } },
+      }),
+    ]);
     expect(await examine(cluster)).toMatchObject({ findings: [], notLookedAt: [] });
   });
 
