@@ -14,7 +14,8 @@ import { chmod, copyFile, glob, readFile, rm, writeFile } from 'node:fs/promises
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
+import { pageFiles } from '../runtime/cli/dashboard/page-files.ts';
 import { bundledPackages, licensesText } from './bundled-packages.ts';
 import { ROOT, readJson } from './project-files.ts';
 
@@ -48,6 +49,17 @@ const BUNDLES: readonly Bundle[] = [
   },
 ];
 
+/** The dashboard's page as it is made from its sources, in place of what makes it. */
+const PAGE: Plugin = {
+  name: 'page',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/runtime\/cli\/dashboard\/page-files\.ts$/ }, async () => {
+      const files = JSON.stringify(await pageFiles());
+      return { contents: `export const pageFiles = async () => (${files});`, loader: 'js' };
+    });
+  },
+};
+
 async function bundle(
   out: string,
   { entry, file, target, executable = false, external = [] }: Bundle,
@@ -65,6 +77,7 @@ async function bundle(
     legalComments: 'none', // licensesText has the texts, of those packages, too, whose code has no comment
     preserveSymlinks: true, // a node_modules that is a link elsewhere must not show in the bundle
     metafile: true,
+    plugins: [PAGE],
     logLevel: 'warning',
     ...(executable && { banner: { js: PROGRAM_BANNER } }),
   });

@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { withCluster } from './cluster-options.ts';
 import { addCompletion } from './completion/command.ts';
+import { addDashboard } from './dashboard/command.ts';
 import { addDoctor } from './doctor/command.ts';
 import { endWanted } from './end-wanted.ts';
 import { withExamples } from './examples.ts';
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addRenew(program);
   addExplain(program);
   addStatus(program);
+  addDashboard(program);
   addDoctor(program);
   addPki(program);
   addUninstall(program);

@@ -33,7 +33,19 @@ export function auditFields(who: Claim, what: Issuance, delivery: Delivered, too
   };
 }
 
+const ISSUED = /^certificate ([0-9A-Fa-f]{1,64}) for .{1,1024}, valid until (\d{4}-\d\d-\d\dT[\d:.]{8,12}Z)$/;
+
 /** The Event's message. */
 export function issuedMessage({ names, serial, notAfter }: Issuance): string {
   return `certificate ${serial} for ${names.join(', ')}, valid until ${notAfter.toISOString()}`;
+}
+
+/** What {@link issuedMessage} tells. */
+export type TellableIssuance = Pick<Issuance, 'serial' | 'notAfter'>;
+
+/** Reads {@link issuedMessage}; `undefined` for any other text: whoever may write Events may write what he likes. */
+export function readIssuedMessage(message: string): TellableIssuance | undefined {
+  const [, serial, until = ''] = ISSUED.exec(message) ?? [];
+  const notAfter = new Date(until);
+  return serial === undefined || Number.isNaN(notAfter.getTime()) ? undefined : { serial, notAfter };
 }

@@ -46,6 +46,7 @@ export const NAVIGATION: readonly Topic[] = [
   }),
   topic('Run', {
     'docs/cli.md': 'Commands',
+    'docs/dashboard.md': 'Dashboard',
     'docs/monitoring.md': 'Monitoring',
     'docs/reference.md': 'Metrics, Events, logs, codes',
     'docs/upgrade.md': 'Upgrade and skew',

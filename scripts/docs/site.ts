@@ -2,7 +2,7 @@
  * The documentation as a site of static files, which needs no server and asks nobody for anything.
  * @module
  */
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import { build } from 'esbuild';
@@ -51,13 +51,14 @@ async function writePages(pages: readonly Page[], out: string, version: string):
 }
 
 /** Style, script, the library that draws diagrams, and the search index: a script, for a page of a folder may load no other data. */
-async function writeAssets(sections: Guides['sections'], out: string): Promise<void> {
+async function writeAssets(root: string, sections: Guides['sections'], out: string): Promise<void> {
   const assets = join(out, 'assets');
   const browser = join(import.meta.dirname, 'browser');
   await mkdir(assets, { recursive: true });
   for (const file of ['site.css', 'icon.svg']) await copyFile(join(browser, file), join(assets, file));
   const script = { entryPoints: [join(browser, 'site.js')], outfile: join(assets, 'site.js') };
   await build({ ...script, bundle: true, minify: true, format: 'iife', target: 'es2022', logLevel: 'warning' });
+  await cp(join(root, 'docs/images'), join(out, 'docs/images'), { recursive: true }); // pages keep their paths, so links fit
   const mermaid = createRequire(import.meta.url).resolve('mermaid/package.json');
   await copyFile(join(dirname(mermaid), 'dist/mermaid.min.js'), join(assets, 'mermaid.min.js'));
   await writeFile(join(assets, 'search-index.js'), `globalThis.searchIndex=${searchIndex(sections)};\n`);
@@ -82,7 +83,7 @@ export async function buildSite(
     return { line: `with ${sources.length} pages of files that they link to`, value };
   });
   await reporter.step('assets', async () => {
-    await writeAssets(guides.sections, out);
+    await writeAssets(root, guides.sections, out);
     return { line: 'style, script, search index, diagrams', value: undefined };
   });
   return pages;

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from 'node:path';
-import { type Result, run, tryRun } from '../../scripts/cluster/shell.ts';
+import { background, type Result, run, tryRun } from '../../scripts/cluster/shell.ts';
 import type { Context } from './context.ts';
 
 /** The command, of this repository. */
@@ -17,6 +17,12 @@ export function autocert(context: Context, args: readonly string[]): Promise<str
 /** The same, whatever comes of it, with standard input. */
 export function tryAutocert(context: Context, args: readonly string[], input: string): Promise<Result> {
   return tryRun(argvOf(context, args), { env: environmentOf(context), input });
+}
+
+/** Starts one that goes on. */
+export function autocertInBackground(context: Context, args: readonly string[]): ReturnType<typeof background> {
+  const env = Object.entries(environmentOf(context)).map(([name, value]) => `${name}=${value}`);
+  return background(context.inNetwork(['env', ...env, ...AUTOCERT, ...args]));
 }
 
 function argvOf({ inNetwork }: Context, args: readonly string[]): readonly string[] {

@@ -1,22 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { jest } from '@jest/globals';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { textReporter } from '../../runtime/cli/reporter.ts';
 import type { Page as SitePage } from '../../scripts/docs/layout.ts';
 import { buildSite } from '../../scripts/docs/site.ts';
 import { ROOT } from '../../scripts/project-files.ts';
-import { program } from '../support/programs.ts';
+import { AXE, startBrowser } from '../support/browser.ts';
 
 /** Half a minute does on two quiet cores; a machine that has other work may take its time. */
 const PATIENCE_MS = 600_000;
 jest.setTimeout(PATIENCE_MS);
 const WIDE = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /** What a look at a page has shown. */
 interface Visit {
@@ -38,7 +36,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'autocert-docs-'));
   const silent = textReporter(() => {}, false);
   pages = await buildSite(ROOT, join(folder, 'site'), '1.0.0', silent);
-  browser = await chromium.launch({ executablePath: await program('chromium'), args: ['--no-sandbox'] });
+  browser = await startBrowser();
 });
 
 afterAll(async () => {

@@ -33,9 +33,9 @@ const MODULES = {
 const SYSTEM = {
   openssl: 'openssl',
   curl: 'curl',
+  chromium: 'chromium',
   prometheus: 'prometheus',
   promtool: 'prometheus',
-  chromium: 'chromium',
   'docker-registry': 'docker-registry',
   zsh: 'zsh',
   fish: 'fish',

@@ -160,6 +160,13 @@ describe('the packed tarball', () => {
     expect(stdout).toContain('Root CA');
   });
 
+  test('has a program whose dashboard has its page, without the sources', async () => {
+    const code = await readFile(join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs'), 'utf8');
+    expect(code).toContain('Chain of trust');
+    expect(code).toContain('/status.json');
+    expect(code).not.toMatch(/require\("esbuild"\)|stripTypeScriptTypes/);
+  });
+
   test('has a program that finds the manifests which come with it', async () => {
     const program = join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs');
     const kubeconfig = join(app, 'kubeconfig');

@@ -1,17 +1,18 @@
 /**
- * The few answers that the webhook asks of a Kubernetes API server, on loopback, for the demo only: TokenReview, a pod, a
- * namespace, the version. The service-account tokens that it issues and reviews are real JWTs (RFC 7519), bound to a
+ * The few answers that the webhook and the dashboard ask of a Kubernetes API server, on loopback, for the demo only:
+ * TokenReview, pods, a namespace, the version, Events, and what the demo itself puts there. The service-account tokens that it issues and reviews are real JWTs (RFC 7519), bound to a
  * pod as those of a projected volume are.
  * @module
  */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { V1TokenReviewSpec, V1TokenReviewStatus } from '@kubernetes/client-node';
+import type { CoreV1Event, V1TokenReviewSpec, V1TokenReviewStatus } from '@kubernetes/client-node';
 import { jwtVerify, SignJWT } from 'jose';
 import { NAMESPACE_LABEL } from '../../contract.ts';
 import { parseJson, readAll } from '../../kubernetes/wire.ts';
 import { messageOf } from '../../lib/errors.ts';
+import { putNewest } from '../../lib/newest.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { Pod } from './pod-file.ts';
 
@@ -19,10 +20,13 @@ import type { Pod } from './pod-file.ts';
 const VERSION = { major: '1', minor: '34', gitVersion: 'v1.34.0' };
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const ALGORITHM = 'ES256';
+/** Events that are kept. */
+const MAX_EVENTS = 200;
 
 interface Answer {
   readonly status: number;
-  readonly body: object;
+  /** What is no text is JSON. */
+  readonly body: object | string;
 }
 
 const failure = (status: number, reason: string, message: string): Answer => ({
@@ -30,10 +34,18 @@ const failure = (status: number, reason: string, message: string): Answer => ({
   body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message, code: status },
 });
 
+/** A namespace; the pods and Events of one, or of all. */
+const PATH = /^\/api\/v1(?:\/namespaces\/([^/]+))?(?:\/(pods|events)(?:\/([^/]+))?)?$/;
+
+const list = (items: readonly object[]): Answer => ({ status: 200, body: { kind: 'List', apiVersion: 'v1', items } });
+
 /** An API server with pods but no cluster. */
 export class DemoApiServer {
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #pods = new Map<string, Pod>();
+  readonly #events = new Map<string, CoreV1Event>();
+  readonly #objects = new Map<string, object>();
+  readonly #proxied = new Map<string, () => Promise<string>>();
   readonly #server = createServer((request, response) => {
     this.#answer(request).then(
       (answer) => reply(response, answer),
@@ -63,6 +75,16 @@ export class DemoApiServer {
     this.#pods.set(`${pod.metadata.namespace}/${pod.metadata.name}`, pod);
   }
 
+  /** Makes an object known by its path. */
+  addObject(path: string, object: object): void {
+    this.#objects.set(path, object);
+  }
+
+  /** Has what a pod answers asked for, at a path of the API server's proxy. */
+  addProxy(path: string, ask: () => Promise<string>): void {
+    this.#proxied.set(path, ask);
+  }
+
   /** A service-account token as kubelet would project it into the pod. Lifetime in seconds. */
   async issueToken({ metadata, spec }: Pod, audience: string, lifetime: number): Promise<Secret> {
     const { namespace, name, uid } = metadata;
@@ -82,22 +104,40 @@ export class DemoApiServer {
 
   async #answer(request: IncomingMessage): Promise<Answer> {
     const path = new URL(request.url ?? '/', 'https://api').pathname;
-    const [, namespace, pod] = /^\/api\/v1\/namespaces\/([^/]+)(?:\/pods\/([^/]+))?$/.exec(path) ?? [];
-    if (path === '/version') return { status: 200, body: VERSION };
-    if (path === '/apis/authentication.k8s.io/v1/tokenreviews' && request.method === 'POST') {
-      const { spec } = parseJson(await readAll(request, path), path) as { spec: V1TokenReviewSpec };
-      const kind = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview' };
-      return { status: 201, body: { ...kind, spec: {}, status: await this.#review(spec) } };
+    if (request.method === 'POST') return this.#create(path, await readAll(request, path));
+    const object = path === '/version' ? VERSION : this.#objects.get(path);
+    if (object) return { status: 200, body: object };
+    const proxied = this.#proxied.get(path);
+    if (proxied) return { status: 200, body: await proxied() };
+    const [, namespace, kind, name] = PATH.exec(path) ?? [];
+    if (kind === 'pods' && name !== undefined) {
+      const found = this.#pods.get(`${namespace}/${name}`);
+      return found ? { status: 200, body: found } : failure(404, 'NotFound', `pods "${name}" not found`);
     }
-    if (pod !== undefined) {
-      const found = this.#pods.get(`${namespace}/${pod}`);
-      return found ? { status: 200, body: found } : failure(404, 'NotFound', `pods "${pod}" not found`);
+    if (kind === 'pods' || kind === 'events') {
+      const all = [...(kind === 'pods' ? this.#pods : this.#events).values()];
+      return list(all.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace));
     }
-    if (namespace !== undefined) {
+    if (namespace !== undefined && kind === undefined) {
       const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
       return { status: 200, body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } } };
     }
     return failure(404, 'NotFound', 'the API server of the demo has no such resource');
+  }
+
+  async #create(path: string, text: string): Promise<Answer> {
+    if (path === '/apis/authentication.k8s.io/v1/tokenreviews') {
+      const { spec } = parseJson(text, path) as { spec: V1TokenReviewSpec };
+      const kind = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview' };
+      return { status: 201, body: { ...kind, spec: {}, status: await this.#review(spec) } };
+    }
+    const [, namespace, kind] = PATH.exec(path) ?? [];
+    if (kind !== 'events') return failure(404, 'NotFound', 'the API server of the demo has no such resource');
+    const { metadata: _, ...event } = parseJson(text, path) as CoreV1Event;
+    const name = randomUUID();
+    const created = { ...event, metadata: { name, ...(namespace !== undefined && { namespace }) } };
+    putNewest(this.#events, name, created, MAX_EVENTS);
+    return { status: 201, body: created };
   }
 
   /** Is the token ours, of now, and for one of the audiences asked for? */
@@ -119,5 +159,6 @@ export class DemoApiServer {
 }
 
 function reply(response: ServerResponse, { status, body }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  const [type, text] = typeof body === 'string' ? ['text/plain', body] : ['application/json', JSON.stringify(body)];
+  response.writeHead(status, { 'content-type': type }).end(text);
 }

@@ -7,6 +7,7 @@ import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Provisioner, type WebhookConfig } from '../../contract.ts';
+import { readAll } from '../../kubernetes/wire.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { sleep } from '../../lib/loops.ts';
 import { type InitializedPki, initPki } from '../../pki/files.ts';
@@ -38,6 +39,8 @@ export interface WebhookUrls {
   readonly webhook: string;
   /** For agents. */
   readonly certificates: string;
+  /** For probes and metrics. */
+  readonly health: string;
 }
 
 /** So many different ports of loopback that are free now. */
@@ -68,13 +71,13 @@ async function untilReady(what: string, check: () => Promise<unknown>, signal: A
   }
 }
 
-/** Resolves when the URL answers 200; what it answers is text, as for kubelet's probes. */
-function answersOk(url: string): Promise<void> {
+/** What the URL answers with 200, which is text, as for kubelet's probes. */
+export function textOf(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { agent: false }, (response) => {
+      if (response.statusCode === 200) return void readAll(response, url).then(resolve, reject);
       response.resume();
-      if (response.statusCode === 200) resolve();
-      else reject(new Error(`${url} answers ${response.statusCode}`));
+      reject(new Error(`${url} answers ${response.statusCode}`));
     }).on('error', reject);
   });
 }
@@ -134,7 +137,11 @@ export async function startWebhook(
   kubeconfig: string,
 ): Promise<WebhookUrls> {
   const [port = 0, certificatePort = 0, healthPort = 0] = await freePorts(3);
-  const urls = { webhook: `https://${HOST}:${port}`, certificates: `https://${HOST}:${certificatePort}` };
+  const urls = {
+    webhook: `https://${HOST}:${port}`,
+    certificates: `https://${HOST}:${certificatePort}`,
+    health: `http://${HOST}:${healthPort}`,
+  };
   const config: WebhookConfig = {
     caUrl: pki.caUrl,
     rootFile: pki.rootFile,
@@ -148,6 +155,7 @@ export async function startWebhook(
     maxDuration: LIFETIMES.max,
     excludedNamespaces: [],
     namespaces: {},
+    issuanceEvents: true, // by which the dashboard knows of renewals
     autocertUrl: urls.certificates,
     servingNames: [HOST],
     host: HOST,
@@ -165,6 +173,6 @@ export async function startWebhook(
   const file = join(dir, 'webhook.json');
   writeFileSync(file, JSON.stringify(config, null, 2));
   void children.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfig } });
-  await untilReady('the webhook', () => answersOk(`http://${HOST}:${healthPort}/readyz`), signal);
+  await untilReady('the webhook', () => textOf(`${urls.health}/readyz`), signal);
   return urls;
 }

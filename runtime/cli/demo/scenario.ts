@@ -13,6 +13,7 @@ import type { Reporter } from '../reporter.ts';
 import { admit } from './admission.ts';
 import { LIFETIMES, makePki, type Surroundings, startApiServer, startCa, startWebhook } from './components.ts';
 import { type KubeletOptions, type RunningPod, runPod, watchRenewals } from './kubelet.ts';
+import { register, startPage } from './page.ts';
 import { type Pod, readPod } from './pod-file.ts';
 import { type ProjectFiles, projectFiles } from './project-files.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
@@ -34,6 +35,8 @@ interface Cluster {
   readonly kubelet: KubeletOptions;
   /** Admission: the pod as the webhook makes it, from then on known to the API server. */
   readonly create: (pod: Pod) => Promise<Pod>;
+  /** Starts the page; its URL. */
+  readonly page: () => Promise<string>;
 }
 
 /** Shows all of it: until `signal` aborts, or with `once` until both pods have renewed. */
@@ -66,11 +69,12 @@ async function setUp(surroundings: Surroundings, files: ProjectFiles, reporter: 
     const { url } = value.api;
     return { line: `${url}, as much as is needed of one: TokenReview, pods; no cluster`, facts: { url }, value };
   });
-  const { webhook } = await reporter.step('webhook', async () => {
+  const { webhook, health } = await reporter.step('webhook', async () => {
     const value = await startWebhook(surroundings, pki, kubeconfig);
     const line = `${value.webhook}, its certificate from the CA; certificates for pods at ${value.certificates}`;
     return { line, facts: { url: value.webhook, certificates: value.certificates }, value };
   });
+  register(api, pki.pki, health);
   const agentWorker = join(dir, 'agent-worker');
   const worker = [process.execPath, program, 'agent'].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   writeFileSync(agentWorker, `#!/bin/sh\nexec ${worker.join(' ')} "$@"\n`, { mode: 0o700 });
@@ -88,6 +92,7 @@ async function setUp(surroundings: Surroundings, files: ProjectFiles, reporter: 
       api.addPod(admitted);
       return admitted;
     },
+    page: () => startPage(api, signal),
   };
 }
 
@@ -122,7 +127,7 @@ async function firstCertificate({ kubelet, create }: Cluster, file: string, pod:
 async function renewUnderTraffic(
   { children, signal }: Surroundings,
   { examples }: ProjectFiles,
-  { kubelet, create }: Cluster,
+  { kubelet, create, page }: Cluster,
   reporter: Reporter,
   once: boolean,
 ): Promise<Outcome> {
@@ -139,7 +144,13 @@ async function renewUnderTraffic(
     const line = `server and client with certificates for ${SHORT} (the CA's minimum here is ${LIFETIMES.min}): ${greeting}`;
     return { line, facts: { duration: SHORT, greeting }, value };
   });
-  if (!once) reporter.text('renewing under traffic until Ctrl-C');
+  if (!once) {
+    await reporter.step('dashboard', async () => {
+      const url = await page();
+      return { line: `${url}, where the certificates are seen to be renewed`, facts: { url }, value: undefined };
+    });
+    reporter.text('renewing under traffic until Ctrl-C');
+  }
   const counts = { server: 0, client: 0 };
   const seen = new AbortController();
   const end = AbortSignal.any([signal, seen.signal]);

@@ -42,13 +42,14 @@ export interface Diagnosis {
 
 /**
  * Looks at a cluster.
- * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
+ * @param namespace of Autocert
+ * @throws AutocertError `INVALID_INPUT` for the namespace; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
  * `FORBIDDEN` for the cluster
  */
-export async function doctor(
-  { output, autocertNamespace: namespace }: DoctorOptions,
-  { connect, now, monotonic, paint }: DoctorEffects,
-): Promise<{ readonly text: string; readonly healthy: boolean }> {
+export async function diagnose(
+  namespace: string,
+  { connect, now, monotonic }: Omit<DoctorEffects, 'paint'>,
+): Promise<Diagnosis> {
   checkNamespaceName(namespace, '--autocert-namespace');
   const look = new Look(connect().api);
   const facts = await gather(look, namespace, now, monotonic);
@@ -58,7 +59,18 @@ export async function doctor(
     throw new AutocertError('FORBIDDEN', message);
   }
   const findings = findingsOf(CHECKS, facts);
-  const diagnosis: Diagnosis = { namespace, healthy: findings.length === 0, findings, notLookedAt };
+  return { namespace, healthy: findings.length === 0, findings, notLookedAt };
+}
+
+/**
+ * What {@link diagnose} finds, as text.
+ * @throws AutocertError what that throws
+ */
+export async function doctor(
+  { output, autocertNamespace }: DoctorOptions,
+  { paint, ...effects }: DoctorEffects,
+): Promise<{ readonly text: string; readonly healthy: boolean }> {
+  const diagnosis = await diagnose(autocertNamespace, effects);
   const { healthy } = diagnosis;
   if (output === 'json') return { healthy, text: `${JSON.stringify(diagnosis, null, 2)}\n` };
   if (output === 'yaml') return { healthy, text: stringify(diagnosis, { lineWidth: 0 }) };

@@ -9,7 +9,7 @@ import { AutocertError } from '../../lib/errors.ts';
 import { title } from '../../pki/words.ts';
 import { clusterName } from '../../policy/cluster-names.ts';
 import { labelOf, labelText } from '../../policy/namespace-label.ts';
-import { fingerprintOf, isCertificate, splitPem, validityOf } from '../../x509/certificate.ts';
+import { fingerprintOf, isCertificate, isIssuedByPem, splitPem, validityOf } from '../../x509/certificate.ts';
 import { configIfKnown } from '../explain/configuration.ts';
 
 /** What of an object can be told: `unknown`: the user may not read it. */
@@ -25,13 +25,19 @@ export interface Part {
   readonly wanted?: number;
 }
 
-/** A root that pods trust. */
-export interface Root {
+/** A root that pods trust, or an intermediate. */
+export interface Authority {
   readonly name: string;
   /** RFC 3339. */
   readonly notAfter: string;
   /** SHA-256, lower-case hex. */
   readonly fingerprint: string;
+}
+
+/** An intermediate. */
+export interface Intermediate extends Authority {
+  /** Fingerprint of the root that has issued it. Absent: it is none of `roots`. */
+  readonly issuer?: string;
 }
 
 /** An object by which the API server asks Autocert, or refuses for it. */
@@ -47,7 +53,9 @@ export interface Installation {
   readonly namespace: string;
   readonly parts: readonly Part[];
   /** Absent: there are none, or the user may not read them. */
-  readonly roots?: readonly Root[];
+  readonly roots?: readonly Authority[];
+  /** By which the CA issues; the cross certificate, too, while one root replaces another. Absent as `roots` are. */
+  readonly intermediates?: readonly Intermediate[];
   readonly registrations: readonly Registration[];
   /** Absent: there is no configuration, it cannot be read, or the user may not read it. */
   readonly settings?: Settings;
@@ -78,8 +86,8 @@ const SINGULAR = {
   mutatingadmissionpolicies: 'mutatingadmissionpolicy',
   validatingadmissionpolicies: 'validatingadmissionpolicy',
 } as const;
-/** Roots that are shown; during a rotation there are two, and federated ones besides. */
-const MAX_ROOTS = 20;
+/** Roots and intermediates that are shown; during a rotation there are two, and federated ones besides. */
+const MAX_AUTHORITIES = 20;
 
 /**
  * Reads it.
@@ -95,14 +103,7 @@ export async function readInstallation(api: Api, namespace: string): Promise<Ins
     ]),
     readSettings(api, namespace),
   ]);
-  const bundle = certificates.object?.data?.[PkiFile.root];
-  return {
-    namespace,
-    parts,
-    ...(bundle !== undefined && { roots: rootsOf(bundle) }),
-    registrations,
-    ...(settings && { settings }),
-  };
+  return { namespace, parts, ...authorities(certificates.object?.data), registrations, ...(settings && { settings }) };
 }
 
 async function readSettings(api: Api, namespace: string): Promise<Settings | undefined> {
@@ -117,18 +118,27 @@ async function readPart(api: Api, namespace: string, { name, kind, object }: (ty
   return { name, object: `${kind}/${object}`, presence, ...replicas };
 }
 
-function rootsOf(bundle: string): Root[] {
-  return (
-    splitPem(bundle)
-      .slice(0, MAX_ROOTS)
-      // What cannot be read is for `autocert doctor` to tell.
-      .filter(isCertificate)
-      .map((pem) => ({
-        name: title(pem),
-        notAfter: validityOf(pem).notAfter.toISOString(),
-        fingerprint: fingerprintOf(pem),
-      }))
-  );
+function authorities(data: V1ConfigMap['data']): Pick<Installation, 'roots' | 'intermediates'> {
+  const roots = readable(data?.[PkiFile.root]);
+  const intermediates = readable(data?.[PkiFile.intermediate]);
+  return {
+    ...(roots && { roots: roots.map(authority) }),
+    ...(intermediates && {
+      intermediates: intermediates.map((pem) => {
+        const root = roots?.find((each) => isIssuedByPem(pem, each));
+        return { ...authority(pem), ...(root !== undefined && { issuer: fingerprintOf(root) }) };
+      }),
+    }),
+  };
+}
+
+/** What cannot be read is for `autocert doctor` to tell. */
+function readable(bundle: string | undefined): string[] | undefined {
+  return bundle === undefined ? undefined : splitPem(bundle).slice(0, MAX_AUTHORITIES).filter(isCertificate);
+}
+
+function authority(pem: string): Authority {
+  return { name: title(pem), notAfter: validityOf(pem).notAfter.toISOString(), fingerprint: fingerprintOf(pem) };
 }
 
 async function readWebhook(api: Api, name: string): Promise<Registration> {

@@ -7,6 +7,7 @@ import { Annotation, STATUS_INJECTED, VolumeName } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
 import { AutocertError } from '../../lib/errors.ts';
+import { type IssuedCertificate, type News, readNews, type Warning } from './news.ts';
 
 /** What kubelet's last request says. */
 export interface RequestState {
@@ -14,6 +15,7 @@ export interface RequestState {
   readonly state: 'Issued' | 'Denied' | 'Failed' | 'Pending';
   readonly message?: string;
   /** RFC 3339, of a certificate that was issued. */
+  readonly notBefore?: string;
   readonly notAfter?: string;
   readonly renewsAt?: string;
 }
@@ -32,6 +34,9 @@ export interface PodStatus {
   readonly since?: string;
   /** Of native delivery, while the API server keeps the request. */
   readonly request?: RequestState;
+  /** Of an agent, as far as Events tell: see `news.ts`. */
+  readonly certificate?: IssuedCertificate;
+  readonly warning?: Warning;
 }
 
 /** As many as there is room for. */
@@ -47,6 +52,7 @@ interface Request {
   readonly spec?: { readonly podUID?: string };
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly message?: string }[];
+    readonly notBefore?: string;
     readonly notAfter?: string;
     readonly beginRefreshAt?: string;
   };
@@ -65,11 +71,14 @@ const ENDS = ['Issued', 'Denied', 'Failed'] as const;
  */
 export async function readPods(api: Api, namespace: string | undefined, signer: string): Promise<PodStatuses> {
   const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
-  const requests = await readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`, signer);
+  const [requests, news] = await Promise.all([
+    readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`, signer),
+    readNews(api, namespace, MAX_PODS),
+  ]);
   const pods: PodStatus[] = [];
   for await (const pod of annotatedPods(api, namespace)) {
     if (pods.length === MAX_PODS) return { pods, more: true };
-    pods.push(statusOf(pod, requests));
+    pods.push(statusOf(pod, requests, news));
   }
   return { pods, more: false };
 }
@@ -85,7 +94,7 @@ export async function* annotatedPods(api: Api, namespace: string | undefined): A
   }
 }
 
-function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, Request>): PodStatus {
+function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, Request>, news: News): PodStatus {
   const { annotations = {}, namespace = '', name = '', uid = '', creationTimestamp } = metadata;
   const injected = annotations[Annotation.status] === STATUS_INJECTED;
   const volume = spec?.volumes?.find((one) => one.name === VolumeName.certificates);
@@ -102,6 +111,7 @@ function statusOf({ metadata = {}, spec }: V1Pod, requests: ReadonlyMap<string, 
     // Times of the API are strings, whatever the type says.
     ...(creationTimestamp && { since: String(creationTimestamp) }),
     ...(request && { request: stateOf(request) }),
+    ...news.get(uid),
   };
 }
 
@@ -127,11 +137,12 @@ function keepNewest({ items }: Page<Request>, newest: Map<string, Request>): voi
 }
 
 function stateOf({ status = {} }: Request): RequestState {
-  const { conditions = [], notAfter, beginRefreshAt } = status;
+  const { conditions = [], notBefore, notAfter, beginRefreshAt } = status;
   const end = conditions.find(({ type }) => ENDS.some((known) => known === type));
   return {
     state: (end?.type as (typeof ENDS)[number] | undefined) ?? 'Pending',
     ...(end?.message && end.type !== 'Issued' && { message: end.message }),
+    ...(notBefore && { notBefore }),
     ...(notAfter && { notAfter }),
     ...(beginRefreshAt && { renewsAt: beginRefreshAt }),
   };

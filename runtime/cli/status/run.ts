@@ -8,8 +8,8 @@ import { signerName } from '../../policy/cluster-names.ts';
 import type { Connection } from '../cluster-connection.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
-import { readInstallation } from './installation.ts';
-import { readPods } from './pods.ts';
+import { type Installation, readInstallation } from './installation.ts';
+import { type PodStatuses, readPods } from './pods.ts';
 import { statusText } from './text.ts';
 
 /** Flags of `autocert status`. */
@@ -30,18 +30,22 @@ export interface StatusEffects {
   readonly paint: Paint;
 }
 
+/** Whose pods, and where Autocert is. */
+export type StatusScope = Pick<StatusOptions, 'namespace' | 'allNamespaces' | 'autocertNamespace'>;
+
+/** What was read. */
+export interface StatusReport extends PodStatuses {
+  readonly installation: Installation;
+}
+
 /**
- * The status as text.
- * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
- * `FORBIDDEN` for the cluster
+ * Reads it.
+ * @throws AutocertError as {@link status} does
  */
-export async function status(options: StatusOptions, { connect, now, paint }: StatusEffects): Promise<string> {
-  const { namespace, allNamespaces, output, autocertNamespace, watch } = options;
+export async function readStatus(scope: StatusScope, connect: () => Connection): Promise<StatusReport> {
+  const { namespace, allNamespaces, autocertNamespace } = scope;
   if (allNamespaces && namespace !== undefined) {
     throw new AutocertError('INVALID_INPUT', 'give either --namespace or --all-namespaces');
-  }
-  if (watch && (output === 'json' || output === 'yaml')) {
-    throw new AutocertError('INVALID_INPUT', `--watch is for people: with -o table or wide, not ${output}`);
   }
   checkNamespaceName(autocertNamespace, '--autocert-namespace');
   const { api, namespace: usual = 'default' } = connect();
@@ -51,7 +55,21 @@ export async function status(options: StatusOptions, { connect, now, paint }: St
     readInstallation(api, autocertNamespace),
     readPods(api, allNamespaces ? undefined : whose, signerName(autocertNamespace)),
   ]);
-  if (output === 'json') return `${JSON.stringify({ installation, ...found }, null, 2)}\n`;
-  if (output === 'yaml') return stringify({ installation, ...found }, { lineWidth: 0 });
-  return statusText(installation, found, output === 'wide', now, paint);
+  return { installation, ...found };
+}
+
+/**
+ * The status as text.
+ * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
+ * `FORBIDDEN` for the cluster
+ */
+export async function status(options: StatusOptions, { connect, now, paint }: StatusEffects): Promise<string> {
+  const { output, watch } = options;
+  if (watch && (output === 'json' || output === 'yaml')) {
+    throw new AutocertError('INVALID_INPUT', `--watch is for people: with -o table or wide, not ${output}`);
+  }
+  const report = await readStatus(options, connect);
+  if (output === 'json') return `${JSON.stringify(report, null, 2)}\n`;
+  if (output === 'yaml') return stringify(report, { lineWidth: 0 });
+  return statusText(report.installation, report, output === 'wide', now, paint);
 }

@@ -102,16 +102,15 @@ function podLines({ pods, more }: PodStatuses, wide: boolean, paint: Paint): str
   ];
 }
 
-function podRow(
-  { namespace, name, injected, delivery, since, request, certificateName, sans }: PodStatus,
-  wide: boolean,
-) {
+function podRow(pod: PodStatus, wide: boolean) {
+  const { namespace, name, injected, delivery, since, request, certificateName, sans } = pod;
   const more = wide ? [request?.renewsAt ?? '', sans ?? certificateName] : [];
-  return [namespace, name, injected ? 'yes' : 'no', delivery ?? '', since ?? '', certificateText(request), ...more];
+  return [namespace, name, injected ? 'yes' : 'no', delivery ?? '', since ?? '', certificateText(pod), ...more];
 }
 
-function certificateText(request: PodStatus['request']): string {
-  if (!request) return '';
+function certificateText({ request, certificate, warning }: PodStatus): string {
+  if (warning) return `${warning.reason}: ${warning.message}`;
+  if (!request) return certificate ? `until ${certificate.notAfter}` : '';
   const { state, message, notAfter } = request;
   if (state === 'Issued') return notAfter ? `until ${notAfter}` : state;
   return message ? `${state}: ${message}` : state;

@@ -1,5 +1,5 @@
 /**
- * `autocert status --watch`: the status again and again, until somebody wants an end.
+ * `autocert status --watch`, and what the dashboard goes by: the status again and again, until somebody wants an end.
  * @module
  */
 import { sleep as realSleep, repeat, type Sleep } from '../../lib/loops.ts';
@@ -17,27 +17,35 @@ export interface WatchEffects {
   readonly sleep?: Sleep;
 }
 
-const EVERY_MS = 2_000;
+/** Between two looks. */
+export const EVERY_MS = 2_000;
 /** The cursor to the top; what is left of a longer line, and below the last one, goes. */
 const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const SILENT = { info() {}, warn() {}, error() {} };
 
+/** Who learns what has been read. */
+export interface FollowEffects<T> {
+  readonly onRead: (value: T) => void;
+  /** The cluster does not answer any more: why not. It is asked again. */
+  readonly onLost: (problem: string) => void;
+  /** Milliseconds between two looks. @default two seconds */
+  readonly everyMs?: number | (() => number);
+  readonly stop: AbortSignal;
+  /** @default by the machine's timers */
+  readonly sleep?: Sleep;
+}
+
 /**
- * Shows what `read` gives, every two seconds. Once something has been shown, a cluster that does not answer is said, and
- * asked again.
- * @throws what the first `read` throws
+ * Reads again and again until `stop` aborts.
+ * @throws what the first `read` throws: later ones are told to `onLost`
  */
-export async function watchStatus(read: () => Promise<string>, effects: WatchEffects): Promise<void> {
-  const { stop, sleep = realSleep } = effects;
-  let shown: string | undefined;
-  const show = (text: string) => {
-    if (!stop.aborted) effects.write(drawn(`${effects.now().toISOString()}\n${text}`, effects.rows?.()));
-  };
+export async function follow<T>(read: () => Promise<T>, effects: FollowEffects<T>): Promise<void> {
+  const { onRead, onLost, everyMs = EVERY_MS, stop, sleep = realSleep } = effects;
   const look = async () => {
-    shown = await read();
-    show(shown);
+    const value = await read();
+    if (!stop.aborted) onRead(value);
   };
   try {
     await look();
@@ -46,10 +54,30 @@ export async function watchStatus(read: () => Promise<string>, effects: WatchEff
     throw error;
   }
   const onOutcome = (problem: string | undefined) => {
-    if (problem !== undefined) show(`Not asked again since: ${printable(problem)}\n${shown}`);
+    if (problem !== undefined && !stop.aborted) onLost(problem);
   };
-  await sleep(EVERY_MS, stop);
-  await repeat(look, { everyMs: EVERY_MS, log: SILENT, signal: stop, sleep, onOutcome });
+  await sleep(typeof everyMs === 'number' ? everyMs : everyMs(), stop);
+  await repeat(look, { everyMs, log: SILENT, signal: stop, sleep, onOutcome });
+}
+
+/**
+ * Shows what `read` gives, every two seconds. Once something has been shown, a cluster that does not answer is said, and
+ * asked again.
+ * @throws what the first `read` throws
+ */
+export async function watchStatus(read: () => Promise<string>, effects: WatchEffects): Promise<void> {
+  const { write, now, rows, stop, sleep } = effects;
+  let shown = '';
+  const show = (text: string) => write(drawn(`${now().toISOString()}\n${text}`, rows?.()));
+  await follow(read, {
+    onRead: (text) => {
+      shown = text;
+      show(shown);
+    },
+    onLost: (problem) => show(`Not asked again since: ${printable(problem)}\n${shown}`),
+    stop,
+    ...(sleep && { sleep }),
+  });
 }
 
 /** A text longer than the terminal would scroll away under the next one. */

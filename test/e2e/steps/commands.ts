@@ -1,12 +1,14 @@
 /**
- * Steps 25.x: `autocert status` and `autocert explain`, beside what the cluster itself shows.
+ * Steps 25.x: `autocert status`, `autocert explain` and `autocert dashboard`, beside what the cluster itself shows.
  * @module
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Dashboard } from '../../../runtime/cli/dashboard/model.ts';
 import { Annotation } from '../../../runtime/contract.ts';
-import { waitFor } from '../../../scripts/cluster/shell.ts';
+import { run, waitFor } from '../../../scripts/cluster/shell.ts';
 import { testPod } from '../../../scripts/cluster/workloads.ts';
-import { autocert, tryAutocert } from '../autocert.ts';
+import { autocert, autocertInBackground, tryAutocert } from '../autocert.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 
 const NAMESPACE = 'default';
@@ -35,7 +37,7 @@ interface Explained {
 
 /** All of them. */
 export function commandSteps(context: Context): Step[] {
-  const { kubectl, native } = context;
+  const { inNetwork, kubectl, native } = context;
   const delivery = native ? 'native' : 'sidecar';
   return [
     {
@@ -86,6 +88,32 @@ export function commandSteps(context: Context): Step[] {
         assert.deepEqual([code, outcome, rule], [1, 'refused', 'NotAllowed']);
         const { stderr } = await kubectl.try(['apply', '--dry-run=server', '-f', '-'], { input });
         assert(stderr.includes(reasons?.[0] ?? 'nothing'), `${stderr} and ${reasons}`);
+      },
+    },
+    {
+      id: '25.4',
+      name: 'autocert dashboard shows a certified pod with its expiry, the chain down to what the webhook serves with, and ends with 0',
+      run: async () => {
+        const dashboard = autocertInBackground(context, ['dashboard', '-A', '--port', '0']);
+        const exit = once(dashboard.child, 'exit');
+        try {
+          const url = await waitFor('the page to be there', async () => /http:\S+/.exec(dashboard.output())?.[0]);
+          const program = `process.stdout.write(await (await fetch('${url}status.json')).text())`;
+          const fetchIt = inNetwork([process.execPath, '--input-type=module', '-e', program]);
+          const data = await waitFor('the webhook to tell of its certificate', async () => {
+            const { tree, ...rest } = JSON.parse(await run(fetchIt)) as Dashboard;
+            const serving = tree.some(({ children }) => children.some((each) => each.children.length > 0));
+            return serving && rest.diagnosedAt !== undefined && rest;
+          });
+          const pod = data.pods.find(
+            ({ namespace, name }) => namespace === NAMESPACE && name.startsWith('hello-mtls-client-'),
+          );
+          assert.equal(pod?.delivery, delivery);
+          if (native) assert.deepEqual([pod?.state, Date.parse(pod?.notAfter ?? '') > Date.now()], ['good', true]);
+        } finally {
+          await dashboard.stop();
+        }
+        assert.deepEqual(await exit, [0, null]);
       },
     },
   ];

@@ -61,6 +61,7 @@ test.each([
   ['renew', ['renew', '-n', 'other']],
   ['explain', ['explain', 'pod/x', '--autocert-namespace', 'other']],
   ['status', ['status', '-n', 'other']],
+  ['dashboard', ['dashboard', '-n', 'other', '--port', '0']],
   ['install', ['install', '--dry-run', '--dir', 'dist']],
   ['uninstall', ['uninstall', '--autocert-namespace', 'other']],
 ] as [string, string[]][])('%s asks the cluster that --kubeconfig and --context name', async (_, words) => {

@@ -2,13 +2,14 @@ import { parse } from 'yaml';
 import { type StatusOptions, status } from '../../../runtime/cli/status/run.ts';
 import { painter } from '../../../runtime/cli/terminal.ts';
 import { apiError } from '../../../runtime/kubernetes/wire.ts';
+import { issuedMessage } from '../../../runtime/step-ca/audit.ts';
 import { fingerprintOf, validityOf } from '../../../runtime/x509/certificate.ts';
 import { ObjectStore } from '../../support/object-store.ts';
 import { runningPod } from '../../support/pods.ts';
 import { webhookConfig } from '../../support/reviews.ts';
 import { hierarchy } from '../../support/tiny-ca.ts';
 
-const { root } = hierarchy();
+const { root, intermediate } = hierarchy();
 const REGISTRATION = '/apis/admissionregistration.k8s.io/v1';
 const POLICY = `${REGISTRATION}/validatingadmissionpolicies/autocert`;
 const WEBHOOK = `${REGISTRATION}/mutatingwebhookconfigurations/autocert`;
@@ -79,6 +80,23 @@ describe('the status of Autocert itself', () => {
         fingerprint: fingerprintOf(root.certificatePem),
       },
     ]);
+  });
+
+  test('has each intermediate, and which root has issued it', async () => {
+    const store = cluster();
+    const data = { 'root_ca.crt': root.certificatePem, 'intermediate_ca.crt': intermediate.certificatePem };
+    store.objects.set('/api/v1/namespaces/step/configmaps/ca-certs', { data });
+    expect((await told(store)).installation.intermediates).toEqual([
+      {
+        name: expect.any(String),
+        notAfter: validityOf(intermediate.certificatePem).notAfter.toISOString(),
+        fingerprint: fingerprintOf(intermediate.certificatePem),
+        issuer: fingerprintOf(root.certificatePem),
+      },
+    ]);
+    const stray = { 'root_ca.crt': '', 'intermediate_ca.crt': intermediate.certificatePem };
+    store.objects.set('/api/v1/namespaces/step/configmaps/ca-certs', { data: stray });
+    expect((await told(store)).installation.intermediates[0]).not.toHaveProperty('issuer');
   });
 
   test('leaves out of the roots what is no certificate', async () => {
@@ -157,6 +175,69 @@ describe('the status of pods', () => {
     expect((await told(store)).pods[0].request).toEqual({ state: 'Denied', message: 'not allowed' });
     store.lists.set(REQUESTS, [request('2026-11-03T00:00:00Z', {})]);
     expect((await told(store)).pods[0].request).toEqual({ state: 'Pending' });
+  });
+
+  describe("has of an agent what the webhook's Events tell", () => {
+    const EVENTS = '/api/v1/namespaces/shop/events';
+    const event = (lastTimestamp: string, rest: object) => ({
+      involvedObject: { kind: 'Pod', uid: 'uid-b-sidecar' },
+      lastTimestamp,
+      ...rest,
+    });
+    const issued = (at: string, notAfter: string, serial = 'AB12') => {
+      const issuance = { names: ['a.shop.svc'], serial, notAfter: new Date(notAfter), purpose: 'renewal' } as const;
+      return event(at, { type: 'Normal', reason: 'CertificateIssued', message: issuedMessage(issuance) });
+    };
+    const refused = (at: string) => event(at, { type: 'Warning', reason: 'NotAllowed', message: 'no such name' });
+    const [MORNING, NOON, NIGHT] = ['06', '12', '23'].map((hour) => `2026-11-02T${hour}:00:00.000Z`) as [
+      string,
+      string,
+      string,
+    ];
+    const sidecar = async (...events: readonly object[]) => {
+      const store = cluster();
+      store.lists.set(EVENTS, events);
+      return (await told(store)).pods[1];
+    };
+
+    test('its last certificate', async () => {
+      const { certificate, warning } = await sidecar(issued(NOON, NIGHT, 'CD34'), issued(MORNING, NOON));
+      expect([certificate, warning]).toEqual([{ serial: 'CD34', issuedAt: NOON, notAfter: NIGHT }, undefined]);
+    });
+
+    test('why it got none, as long as none came after that', async () => {
+      expect((await sidecar(issued(MORNING, NIGHT), refused(NOON))).warning).toEqual({
+        reason: 'NotAllowed',
+        message: 'no such name',
+        at: NOON,
+      });
+      expect((await sidecar(refused(MORNING), issued(NOON, NIGHT))).warning).toBeUndefined();
+    });
+
+    test('nothing where they say anything else, or may not be read', async () => {
+      const forged = [
+        event(NOON, {
+          type: 'Normal',
+          reason: 'CertificateIssued',
+          message: 'certificate <b> for x, valid until never',
+        }),
+        event('never', { type: 'Warning', reason: 'NotAllowed', message: 'x' }),
+        { type: 'Warning', reason: 'NotAllowed', lastTimestamp: NOON },
+      ];
+      const pod = await sidecar(...forged);
+      expect([pod.certificate, pod.warning]).toEqual([undefined, undefined]);
+      const store = cluster();
+      store.failures.set(EVENTS, apiError(403, 'Forbidden', 'no'));
+      expect((await told(store)).pods).toHaveLength(3);
+    });
+
+    test('in the table, too', async () => {
+      const store = cluster();
+      store.lists.set(EVENTS, [issued(MORNING, NIGHT)]);
+      expect(await show(store, { output: 'table' })).toMatch(/^shop +b-sidecar .* until 2026-11-02T23:00:00\.000Z$/m);
+      store.lists.set(EVENTS, [refused(NOON)]);
+      expect(await show(store, { output: 'table' })).toMatch(/^shop +b-sidecar .* NotAllowed: no such name$/m);
+    });
   });
 
   test('is told without requests, where there is no such API or it may not be read', async () => {
