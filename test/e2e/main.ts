@@ -6,34 +6,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { writeProjectImages } from '../../scripts/cluster/images.ts';
 import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { removeOldNodes } from '../../scripts/cluster/node.ts';
+import { flagsOf } from '../../scripts/flags.ts';
 import { buildBundles } from '../../scripts/image.ts';
 import { onOurNode, onTheirCluster } from './clusters.ts';
 import type { Context } from './context.ts';
 import { FAULTS } from './faults/index.ts';
 import { seconds } from './runner.ts';
 import { stepsOf } from './runs.ts';
-
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: 'boolean', default: false },
-    long: { type: 'boolean', default: false },
-    faults: { type: 'boolean', default: false },
-    databases: { type: 'boolean', default: false },
-    upgrade: { type: 'boolean', default: false },
-    attacks: { type: 'boolean', default: false },
-    gitops: { type: 'boolean', default: false },
-    migration: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    list: { type: 'boolean', default: false },
-    images: { type: 'string' },
-    down: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
 
 const HELP = `npm run e2e [-- options]
   --only WORD   only the steps whose number or name has WORD, and those they rest upon; may be repeated
@@ -49,6 +31,23 @@ const HELP = `npm run e2e [-- options]
   --down        take down nodes that --keep left up
   --list        print the steps
 K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that cluster instead of a node of its own.`;
+
+const { values: options } = flagsOf(HELP, {
+  options: {
+    keep: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    faults: { type: 'boolean', default: false },
+    databases: { type: 'boolean', default: false },
+    upgrade: { type: 'boolean', default: false },
+    attacks: { type: 'boolean', default: false },
+    gitops: { type: 'boolean', default: false },
+    migration: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    list: { type: 'boolean', default: false },
+    images: { type: 'string' },
+    down: { type: 'boolean', default: false },
+  },
+});
 
 /** For {@link stepsOf} when only their names are wanted. */
 const NO_CLUSTER: Context = {
@@ -70,7 +69,6 @@ const note = (text: string) => print(`...    ${text} (${seconds(started)})`);
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  if (options.help) return say(HELP);
   if (options.list && options.faults) return say(FAULTS.map(({ id, name }) => `${id.padEnd(30)} ${name}`).join('\n'));
   if (options.list)
     return say(

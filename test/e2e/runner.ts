@@ -25,7 +25,28 @@ export function select(steps: readonly Step[], only: readonly string[]): Step[] 
     only.some((word) => `${step.id}.`.startsWith(`${word}.`) || (/[a-z]/i.test(word) && step.name.includes(word)));
   const last = steps.findLastIndex(chosen);
   if (last < 0) throw new Error(`no step is called ${only.map((word) => JSON.stringify(word)).join(', ')}; see --list`);
-  return steps.slice(0, last + 1).filter((step) => step.base === true || chosen(step));
+  const wanted = new Set<string>();
+  return steps
+    .slice(0, last + 1)
+    .toReversed() // what a step rests upon is before it
+    .filter((step) => {
+      if (step.base !== true && !chosen(step) && !wanted.has(step.id)) return false;
+      for (const id of step.restsOn ?? []) wanted.add(id);
+      return true;
+    })
+    .toReversed();
+}
+
+/** The steps of these numbers each rest upon those of their number before them. */
+export function inOrder(steps: readonly Step[], numbers: readonly string[]): Step[] {
+  const before = new Map<string, string[]>(numbers.map((number) => [number, []]));
+  return steps.map((step) => {
+    const earlier = before.get(step.id.split('.')[0] ?? '');
+    if (earlier === undefined) return step;
+    const restsOn = [...(step.restsOn ?? []), ...earlier];
+    earlier.push(step.id);
+    return { ...step, restsOn };
+  });
 }
 
 /** Runs the steps. A failed step does not keep the following from running, unless they rest upon it. */

@@ -99,6 +99,7 @@ export function argoCdSteps(context: Context, { manifests, pods, onEnd }: Shared
     {
       id: '32.5',
       name: 'this version again, by a revert: Synced and Healthy, and works',
+      restsOn: ['32.4'],
       run: async () => bring(await parts().repository.revert()),
     },
     {

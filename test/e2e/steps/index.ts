@@ -4,6 +4,7 @@
  */
 import { quickAttackSteps } from '../attacks/index.ts';
 import type { Context, Step } from '../context.ts';
+import { inOrder } from '../runner.ts';
 import { clusterSteps } from './cluster.ts';
 import { commandSteps } from './commands.ts';
 import { doctorSteps } from './doctor.ts';
@@ -27,13 +28,16 @@ import { rotationSteps } from './rotation.ts';
 import { tutorialSteps } from './tutorial.ts';
 import { workloadSteps } from './workloads.ts';
 
+/** Numbers whose steps are one story: uninstalling, replacing the root, an outage, rights that end, a restore, a registry. */
+const STORIES = ['11', '13', '15', '16', '19', '29'];
+
 /** The steps for this cluster. */
 export function allSteps(context: Context): Step[] {
   const renewal = renewalSteps(context);
   const rotation = rotationSteps(context, renewal.greetings);
   const rights = rightsSteps(context);
   const long = longSteps(context);
-  return [
+  const steps = [
     ...clusterSteps(context),
     ...installSteps(context),
     ...installCommandSteps(context), // before a configuration is patched by hand, which is a conflict then
@@ -65,4 +69,5 @@ export function allSteps(context: Context): Step[] {
     ...lifecycleSteps(context),
     ...registrySteps(context), // nothing after it has an image
   ];
+  return inOrder(steps, STORIES);
 }

@@ -4,7 +4,7 @@ import { leftovers } from '../../../scripts/cluster/footprint.ts';
 import { alive, identify, kill } from '../../../scripts/cluster/processes.ts';
 import { CommandFailed, run, waitFor } from '../../../scripts/cluster/shell.ts';
 import type { Step } from '../../e2e/context.ts';
-import { runSteps, select } from '../../e2e/runner.ts';
+import { inOrder, runSteps, select } from '../../e2e/runner.ts';
 
 const step = (id: string, name: string, extra: Partial<Step> = {}): Step => ({
   id,
@@ -27,6 +27,15 @@ describe('the choice of steps', () => {
 
   test('is all of them unless one is named', () => expect(chosen()).toEqual(['1.1', '1.2', '4.1', '10.1']));
   test('by number brings the steps that it rests upon', () => expect(chosen('4.1')).toEqual(['1.1', '4.1']));
+  test('brings what that rests upon in its turn', () => {
+    const story = inOrder([...steps, step('2.1', 'fall'), step('2.2', 'lie'), step('2.3', 'rise')], ['2']);
+    const only = (word: string) => select(story, [word]).map(({ id }) => id);
+    expect(only('2.3')).toEqual(['1.1', '2.1', '2.2', '2.3']);
+    expect(only('2.1')).toEqual(['1.1', '2.1']);
+    expect(only('4.1')).toEqual(['1.1', '4.1']);
+    const chain = [step('5.1', 'a'), step('5.2', 'b', { restsOn: ['5.1'] }), step('5.3', 'c', { restsOn: ['5.2'] })];
+    expect(select(chain, ['5.3']).map(({ id }) => id)).toEqual(['5.1', '5.2', '5.3']);
+  });
   test('by part takes all of the part and no other', () => expect(chosen('1')).toEqual(['1.1', '1.2']));
   test('by word looks in the names', () => expect(chosen('argo')).toEqual(['1.1', '10.1']));
   test('of a step that does not exist is an error', () => expect(() => chosen('99')).toThrow(/no step is called "99"/));
