@@ -90,7 +90,7 @@ function pathOf(command: Command): string {
 /** Of `npm ci`, `npm start`, `npm run NAME -- --flag`. */
 export function npmProblem(args: readonly string[]): string | undefined {
   const [verb = '', ...rest] = args.filter((word) => word !== '-s');
-  if (verb === 'ci') return undefined;
+  if (verb === 'ci' || verb === 'pack') return undefined;
   if (verb === 'install') return rest.find((name) => !isOfAnApp(name)) && `npm install: which package is ${rest}?`;
   const [script, ...flags] = ['start', 'test'].includes(verb) ? [verb, ...rest] : rest;
   const line = Object.entries(packageJson.scripts).find(([name]) => name === script)?.[1];
@@ -106,10 +106,10 @@ export function npmProblem(args: readonly string[]): string | undefined {
   return unknown && `npm run ${script} has no option ${unknown}`;
 }
 
-/** What an app of others installs. */
+/** What an app of others installs. The package is in no registry, so by its file: whoever has its name there is not us. */
 function isOfAnApp(name: string): boolean {
-  const plain = name.replace(/@latest$/, '');
-  return plain === packageJson.name || Object.hasOwn(packageJson.peerDependencies, plain);
+  const packed = `${packageJson.name}-${packageJson.version}.tgz`;
+  return name.endsWith(`/${packed}`) || Object.hasOwn(packageJson.peerDependencies, name);
 }
 
 /** Whether the program declares the option, for `parseArgs` of Node. */
