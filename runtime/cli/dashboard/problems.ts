@@ -5,15 +5,12 @@
  */
 import type { Finding } from '../doctor/finding.ts';
 import type { Diagnosis } from '../doctor/run.ts';
+import { daysUntil, endsSoon } from '../ends.ts';
 import type { Installation } from '../status/installation.ts';
 import { isTroubled, type PodRow, type PodState } from './pod-rows.ts';
 
 /** One of them. */
 export type Problem = Pick<Finding, 'object' | 'message' | 'remedy' | 'severity'>;
-
-const DAY_MS = 24 * 3_600_000;
-/** Days before their end from which on it is told; as `autocert doctor` has them. */
-const SOON = { root: 180, intermediate: 30 } as const;
 
 /** Errors first, each object once: the doctor's word goes before ours. */
 export function problemsOf(
@@ -45,8 +42,8 @@ function installationProblems({ namespace, parts, roots, intermediates, registra
   }
   for (const kind of ['root', 'intermediate'] as const) {
     for (const { name, notAfter } of (kind === 'root' ? roots : intermediates) ?? []) {
-      const days = Math.floor((Date.parse(notAfter) - now.getTime()) / DAY_MS);
-      if (days >= SOON[kind]) continue;
+      const days = daysUntil(notAfter, now);
+      if (!endsSoon(kind, days)) continue;
       const message = days < 0 ? `the ${kind} has expired` : `the ${kind} expires in ${days} days`;
       const remedy = `autocert pki status -n ${namespace} says what to do; docs/pki.md`;
       problems.push({ object: `${kind} ${name}`, message, remedy, severity: days < 0 ? 'error' : 'warning' });

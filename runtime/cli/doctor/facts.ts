@@ -3,10 +3,12 @@
  * there. Texts of others are short and without control characters.
  * @module
  */
+
 import type { RbacV1Subject, V1LabelSelector, V1NetworkPolicy, V1PolicyRule, V1RoleRef } from '@kubernetes/client-node';
 import type { SignerConfig, WebhookConfig } from '../../contract.ts';
 import type { InjectorConfig } from '../explain/injection.ts';
 import type { Installation } from '../status/installation.ts';
+import type { Stuck } from '../stuck.ts';
 import type { Known } from './look.ts';
 
 export type { Known } from './look.ts';
@@ -133,15 +135,6 @@ export interface NodeClock {
   readonly aheadMs: number;
   /** Whether the control plane has heard of it lately; absent: nobody could look. */
   readonly ready?: boolean | undefined;
-}
-
-/** A container that does not start. */
-export interface Stuck {
-  readonly container: string;
-  readonly image: string;
-  /** As kubelet has it, such as `ImagePullBackOff`. */
-  readonly reason: string;
-  readonly message: string;
 }
 
 /** A pod of Autocert that is not at its end. */

@@ -2,12 +2,13 @@
  * Pods: Autocert's own with what they say of themselves, and those that ask for a certificate.
  * @module
  */
-import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { Annotation, ContainerName, STATUS_INJECTED } from '../../contract.ts';
 import { MIRROR } from '../../policy/judgement.ts';
 import { annotatedPods, MAX_PODS } from '../status/pods.ts';
+import { stuckContainers, unscheduled } from '../stuck.ts';
 import { excerpt } from '../terminal.ts';
-import type { AskingPod, Stuck, SystemPod } from './facts.ts';
+import type { AskingPod, SystemPod } from './facts.ts';
 import { type Look, MAX_TEXT } from './look.ts';
 import { tells, wordsOf } from './pod-words.ts';
 
@@ -16,8 +17,6 @@ const MAX = { system: 200, asked: 12 } as const;
 /** Label `app` of Autocert's pods: of its parts, and of the Jobs for its PKI. */
 const APPS: readonly (string | undefined)[] = ['ca', 'autocert', 'autocert-signer', 'autocert-init', 'autocert-pki'];
 const FINISHED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
-/** What is no fault while it lasts. */
-const STARTING: readonly (string | undefined)[] = ['ContainerCreating', 'PodInitializing'];
 
 /** Autocert's own, but for those that are at their end or on their way there. */
 export async function readSystemPods(look: Look, namespace: string): Promise<readonly SystemPod[] | undefined> {
@@ -33,18 +32,18 @@ export async function readSystemPods(look: Look, namespace: string): Promise<rea
 
 async function systemPod(look: Look, pod: V1Pod, ask: boolean): Promise<SystemPod> {
   const { name = '', labels = {} } = pod.metadata ?? {};
-  const condition = (type: string) => pod.status?.conditions?.find((one) => one.type === type);
-  const scheduled = condition('PodScheduled');
+  const ready = pod.status?.conditions?.find(({ type }) => type === 'Ready');
+  const nowhere = unscheduled(pod);
   const app = labels.app ?? '';
   const words = ask ? await wordsOf(look, pod, app) : undefined;
   return {
     name,
     app,
     labels,
-    ready: condition('Ready')?.status === 'True',
+    ready: ready?.status === 'True',
     image: excerpt(pod.spec?.containers?.[0]?.image ?? '', MAX_TEXT),
-    stuck: stuckOf(pod),
-    ...(scheduled?.status === 'False' && { unscheduled: excerpt(scheduled.message ?? 'no reason is given', MAX_TEXT) }),
+    stuck: stuckContainers(pod),
+    ...(nowhere !== undefined && { unscheduled: nowhere }),
     ...(words !== undefined && words !== '' && { words: excerpt(words, MAX_TEXT) }),
   };
 }
@@ -76,7 +75,7 @@ function askingPod(pod: V1Pod): AskingPod {
     labels,
     injected: annotations[Annotation.status] === STATUS_INJECTED,
     ...(agent?.image !== undefined && { agentImage: excerpt(agent.image, MAX_TEXT) }),
-    stuck: stuckOf(pod),
+    stuck: stuckContainers(pod),
   };
 }
 
@@ -87,24 +86,4 @@ export function isAgent(name: string): boolean {
 
 function isOver({ metadata, status }: V1Pod): boolean {
   return FINISHED.includes(status?.phase) || metadata?.deletionTimestamp !== undefined;
-}
-
-function stuckOf({ status }: V1Pod): Stuck[] {
-  const { initContainerStatuses = [], containerStatuses = [] } = status ?? {};
-  return [...initContainerStatuses, ...containerStatuses].flatMap(
-    ({ name, image, state, lastState }: V1ContainerStatus) => {
-      const { reason, message } = state?.waiting ?? {};
-      if (reason === undefined || STARTING.includes(reason)) return [];
-      const last = lastState?.terminated;
-      const ended = last ? `it ended with ${last.exitCode}${last.message ? `: ${last.message}` : ''}` : undefined;
-      return [
-        {
-          container: name,
-          image: excerpt(image, MAX_TEXT),
-          reason,
-          message: excerpt(ended ?? message ?? reason, MAX_TEXT),
-        },
-      ];
-    },
-  );
 }

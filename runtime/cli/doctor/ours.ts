@@ -7,7 +7,8 @@ import { clusterName } from '../../policy/cluster-names.ts';
 import { labelOf } from '../../policy/namespace-label.ts';
 import { isExcluded } from '../../policy/reserved-names.ts';
 import type { Part } from '../status/installation.ts';
-import type { Facts, RegisteredWebhook, Stuck } from './facts.ts';
+import type { Stuck } from '../stuck.ts';
+import type { Facts, RegisteredWebhook } from './facts.ts';
 
 /** Whether there is a webhook by the configuration; without one the API server injects by policy. */
 export function hasWebhook({ configuration }: Facts): boolean {

@@ -6,14 +6,11 @@ import { PkiObject } from '../../contract.ts';
 import { day, title } from '../../pki/words.ts';
 import { trustBundleName } from '../../policy/cluster-names.ts';
 import { fingerprintOf, validityOf } from '../../x509/certificate.ts';
+import { daysUntil, endsSoon } from '../ends.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
 import { counted, hasSigner, part } from './ours.ts';
 import { faultIn } from './words.ts';
-
-const DAY_MS = 24 * 3_600_000;
-/** Days before the end from which on it is told: as the alerts that are critical. */
-const SOON = { root: 180, intermediate: 30 } as const;
 
 /** The checks. */
 export const pkiChecks: readonly Check[] = [
@@ -34,7 +31,7 @@ function expiry({ certificates, clock, namespace }: Facts): Found[] {
   return (['root', 'intermediate'] as const).flatMap((kind) =>
     kinds[kind].flatMap((pem): Found[] => {
       const { notBefore, notAfter } = validityOf(pem);
-      const days = Math.floor((notAfter.getTime() - now) / DAY_MS);
+      const days = daysUntil(notAfter, now);
       const base = { object: `configmap/${PkiObject.certificates}`, remedy: remedies[kind] };
       const which = `the ${kind} ${title(pem)} (SHA-256 ${fingerprintOf(pem).slice(0, 16)}…)`;
       if (notAfter.getTime() <= now) return [{ ...base, message: `${which} expired on ${day(notAfter)}` }];
@@ -42,7 +39,7 @@ function expiry({ certificates, clock, namespace }: Facts): Found[] {
         const remedy = 'look at the clocks: of who made it, and of the API server';
         return [{ ...base, message: `${which} is valid from ${notBefore.toISOString()} only`, remedy }];
       }
-      if (days >= SOON[kind]) return [];
+      if (!endsSoon(kind, days)) return [];
       return [{ ...base, message: `${which} expires on ${day(notAfter)}, in ${days} days`, severity: 'warning' }];
     }),
   );

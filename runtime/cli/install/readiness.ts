@@ -8,6 +8,7 @@ import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { ifFound } from '../../kubernetes/cluster-state.ts';
 import { AutocertError, messageOf } from '../../lib/errors.ts';
 import type { Sleep } from '../../lib/loops.ts';
+import { stuckContainers, unscheduled } from '../stuck.ts';
 import { printable } from '../terminal.ts';
 import { labelOf } from './bundle.ts';
 import type { PlannedObject } from './changes.ts';
@@ -155,12 +156,10 @@ async function troubles(api: Api, namespace: string): Promise<string[]> {
   }
 }
 
-function troubleOf({ metadata, status }: V1Pod): string[] {
-  const name = `pod/${metadata?.name}`;
-  const unscheduled = status?.conditions?.find(({ type, reason }) => type === 'PodScheduled' && reason);
-  if (unscheduled) return [printable(`${name}: ${unscheduled.reason}: ${unscheduled.message ?? ''}`.slice(0, 400))];
-  const states = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  const waiting = states.find(({ state }) => state?.waiting?.reason && state.waiting.reason !== 'PodInitializing');
-  const { reason, message = '' } = waiting?.state?.waiting ?? {};
-  return reason && reason !== 'ContainerCreating' ? [printable(`${name}: ${reason}: ${message}`.slice(0, 400))] : [];
+function troubleOf(pod: V1Pod): string[] {
+  const name = `pod/${pod.metadata?.name}`;
+  const nowhere = unscheduled(pod);
+  if (nowhere !== undefined) return [printable(`${name}: no node takes it: ${nowhere}`)];
+  const [stuck] = stuckContainers(pod);
+  return stuck ? [printable(`${name}: ${stuck.reason}: ${stuck.message}`)] : [];
 }

@@ -5,14 +5,12 @@
 
 import { NAMESPACE_LABEL } from '../../contract.ts';
 import { labelText } from '../../policy/namespace-label.ts';
+import { daysUntil, endsSoon } from '../ends.ts';
 import { tableLines } from '../table.ts';
 import { type Paint, printable } from '../terminal.ts';
 import type { Installation, Part, Registration, Settings } from './installation.ts';
 import { MAX_PODS, type PodStatus, type PodStatuses } from './pods.ts';
 
-const DAY_MS = 24 * 3_600_000;
-/** A root that expires within these days is told in red. */
-const SOON_DAYS = 90;
 const PRESENCE = { there: 'there', missing: 'not there', unknown: 'you may not read it' } as const;
 /** Columns of a row of the installation, and that of what may be wrong. */
 const VALUE = 2;
@@ -43,10 +41,10 @@ interface Row {
 
 function installationRows({ parts, roots, registrations, settings }: Installation, now: Date): Row[] {
   const rootRows = roots?.map(({ name, notAfter, fingerprint }): Row => {
-    const days = Math.floor((Date.parse(notAfter) - now.getTime()) / DAY_MS);
+    const days = daysUntil(notAfter, now);
     const expires =
       days < 0 ? `expired on ${notAfter.slice(0, 10)}` : `until ${notAfter.slice(0, 10)} (in ${days} days)`;
-    return { cells: ['root', name, `${expires}, SHA-256 ${fingerprint}`], bad: days < SOON_DAYS };
+    return { cells: ['root', name, `${expires}, SHA-256 ${fingerprint}`], bad: endsSoon('root', days) };
   });
   return [
     ...parts.map(partRow),

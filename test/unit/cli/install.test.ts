@@ -237,7 +237,13 @@ describe('what does not get ready in time', () => {
       {
         metadata: { name: 'ca-0' },
         status: {
-          containerStatuses: [{ state: { waiting: { reason: 'ImagePullBackOff', message: 'no such\u001b image' } } }],
+          containerStatuses: [
+            {
+              name: 'step-ca',
+              image: 'step-ca:0',
+              state: { waiting: { reason: 'ImagePullBackOff', message: 'no such\u001b image' } },
+            },
+          ],
         },
       },
     ]);
