@@ -65,7 +65,16 @@ export function messageOf(error: unknown): string {
 const MAX_CAUSES = 8;
 
 function wholeMessage(error: unknown, depth: number): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return textOf(error);
   const cause = error.cause === undefined || depth >= MAX_CAUSES ? '' : `: ${wholeMessage(error.cause, depth + 1)}`;
-  return `${error.message || error.name}${cause}`;
+  return `${textOf(error.message || error.name)}${cause}`;
+}
+
+/** Not everything has one: `String` throws for an object whose `toString` is no function, and for one without. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'what was thrown has no text';
+  }
 }

@@ -13,6 +13,9 @@ describe('the message of what was thrown', () => {
     expect(messageOf(new TypeError())).toBe('TypeError');
     expect(messageOf('no')).toBe('no');
     expect(messageOf(undefined)).toBe('undefined');
+    for (const odd of [{ toString: 0 }, Object.create(null)]) {
+      expect(messageOf(new Error('odd', { cause: odd }))).toBe('odd: what was thrown has no text');
+    }
   });
 
   test('is bounded, however long it is', () => {
@@ -33,7 +36,7 @@ describe('the message of what was thrown', () => {
 
   test('is a text of bounded length whatever is thrown', () => {
     const thrown = fc.oneof(
-      fc.anything({ withNullPrototype: false }),
+      fc.anything({ withNullPrototype: true }),
       fc.string().map((text) => new Error(text)),
     );
     fc.assert(
