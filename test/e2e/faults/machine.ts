@@ -7,7 +7,7 @@ import { CERTIFICATE_DIR, ContainerName, PkiObject } from '../../../runtime/cont
 import { SYSTEM } from '../../../scripts/cluster/installation.ts';
 import { SECOND_NODE } from '../../../scripts/cluster/settings.ts';
 import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
-import { wakeAgent } from '../steps/rights.ts';
+import { tryToWakeAgent } from '../steps/rights.ts';
 import { type Fault, once } from './fault.ts';
 import type { Lab } from './lab.ts';
 import { withoutObject } from './objects.ts';
@@ -70,7 +70,7 @@ export const machineFaults: readonly Fault[] = [
           script,
         ]);
       await inAgent(`/bin/busybox dd if=/dev/zero of=${file} bs=4k`);
-      await wakeAgent(lab, FAULTS_NAMESPACE, target).catch(() => undefined); // it may be awake
+      await tryToWakeAgent(lab, FAULTS_NAMESPACE, target).catch(() => undefined); // it may be awake
       return {
         end: async () => {
           await inAgent(`rm ${file}`);

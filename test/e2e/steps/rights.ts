@@ -30,10 +30,25 @@ const WITHIN_TEN_MINUTES = { timeoutMs: 10 * 60_000, everyMs: 2000 };
 
 const nameOf = (pod: string, namespace: string = NAMESPACE) => `${pod}.${namespace}.svc.cluster.local`;
 
-/** Has the sleeping agent of a pod (or `deployment/name`) look for something to do, as it would within minutes by itself. */
-export async function wakeAgent({ kubectl }: Pick<Context, 'kubectl'>, namespace: string, pod: string): Promise<void> {
+/**
+ * Has the agent of a pod (or `deployment/name`) look for something to do, as it would within minutes by itself. Fails where
+ * it is at work.
+ */
+export async function tryToWakeAgent(
+  { kubectl }: Pick<Context, 'kubectl'>,
+  namespace: string,
+  pod: string,
+): Promise<void> {
   const wake = ['/bin/sh', '-c', 'kill $(/bin/busybox pidof sleep)'];
   await kubectl.exec(namespace, pod, ContainerName.renewer, wake);
+}
+
+/** The same, as soon as it sleeps: what it is at may have begun before what it is to find. */
+export async function wakeAgent(on: Pick<Context, 'kubectl'>, namespace: string, pod: string): Promise<void> {
+  await waitFor(`the agent of ${pod} to sleep`, async () => {
+    await tryToWakeAgent(on, namespace, pod);
+    return true;
+  });
 }
 
 /** What is begun early, what looks before the root is replaced, and what looks at the end. */

@@ -12,7 +12,7 @@ import { type CertificateFiles, renewedFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
 import { Greetings } from '../greetings.ts';
 import { clusterSteps } from '../steps/cluster.ts';
-import { wakeAgent } from '../steps/rights.ts';
+import { tryToWakeAgent } from '../steps/rights.ts';
 import { buildOldVersion, oldCommit } from './old-version.ts';
 import { Probes } from './probes.ts';
 
@@ -50,7 +50,7 @@ export function upgradeSteps(context: Context): Step[] {
         const isNew = files.leaf.serialNumber !== before.get(one.app)?.leaf.serialNumber;
         const { namespace } = one.greetings;
         if (!isNew && one.delivery === 'sidecar') {
-          await wakeAgent(context, namespace, `deployment/${one.app}`).catch(() => undefined);
+          await tryToWakeAgent(context, namespace, `deployment/${one.app}`).catch(() => undefined);
         }
         return files;
       };
