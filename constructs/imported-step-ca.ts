@@ -6,6 +6,7 @@ import type { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { USUAL_NAMESPACE } from '../runtime/policy/cluster-names.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { type IStepCa, refuseSecondCa, type SignedNames } from './i-step-ca.ts';
 import { checkLifetimes, type LifetimeProps } from './lifetimes.ts';
@@ -61,7 +62,7 @@ export class ImportedStepCa extends Construct implements IStepCa {
     this.hosts = [new URL(this.url).hostname.replace(/^\[|\]$/g, '')];
     checkCaCertificates('rootCertificate', props.rootCertificate);
     this.rootCertificate = props.rootCertificate;
-    this.namespace = checkName('namespace', props.namespace ?? 'step');
+    this.namespace = checkName('namespace', props.namespace ?? USUAL_NAMESPACE);
     this.clusterDomain = checkClusterDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.provisioner = checkText('provisioner', props.provisioner ?? Provisioner.autocert);
     const passwordSecret = props.passwordSecret ?? PkiObject.autocertPassword;

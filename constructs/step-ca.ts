@@ -7,6 +7,7 @@ import { Lazy, Size } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { CaConfigFile, PkiFile, PkiObject, Provisioner } from '../runtime/contract.ts';
+import { USUAL_NAMESPACE } from '../runtime/policy/cluster-names.ts';
 import { checkAllowedName } from './allowed-name.ts';
 import { checkCaCertificates } from './ca-certificates.ts';
 import { CaDatabase, mebibytesOf } from './ca-database.ts';
@@ -211,7 +212,7 @@ export class StepCa extends Construct implements IStepCa {
     this.#autocertImage = checkedImage('autocertImage', props.autocertImage ?? DEFAULT_IMAGE, props.imagePullPolicy);
     this.#guard = checkFlag('guard', props.guard ?? true);
     this.#userFromPlatform = checkFlag('userFromPlatform', props.userFromPlatform ?? false);
-    this.namespace = checkName('namespace', props.namespace ?? 'step');
+    this.namespace = checkName('namespace', props.namespace ?? USUAL_NAMESPACE);
     this.clusterDomain = checkClusterDomain('clusterDomain', props.clusterDomain ?? 'cluster.local');
     this.url = `https://${CA_NAME}.${this.namespace}.svc`;
     this.hosts = this.#hosts(checkList('dnsNames', props.dnsNames ?? [], checkHost));

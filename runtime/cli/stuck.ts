@@ -3,7 +3,7 @@
  * @module
  */
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
-import { excerpt } from './terminal.ts';
+import { excerpt, MAX_TEXT } from './terminal.ts';
 
 /** A container that does not start. */
 export interface Stuck {
@@ -16,7 +16,6 @@ export interface Stuck {
 
 /** What is no fault while it lasts. */
 const STARTING: readonly (string | undefined)[] = ['ContainerCreating', 'PodInitializing'];
-const MAX_TEXT = 300;
 
 /** Each of them, init containers first. */
 export function stuckContainers({ status }: V1Pod): Stuck[] {

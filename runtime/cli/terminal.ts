@@ -31,6 +31,9 @@ export function printable(text: string): string {
   );
 }
 
+/** Characters of a text of others that is told, unless more are wanted. */
+export const MAX_TEXT = 300;
+
 /** A text of others as part of a line: {@link printable}, without ends of lines, and with `…` for what is beyond `max` characters. */
 export function excerpt(text: string, max: number): string {
   // A little more than is shown, so that nobody looks through megabytes.

@@ -26,6 +26,11 @@ export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Whether an answer means that there is nothing to be seen: it is not there, or the caller may not read it. */
+export function isHidden(error: unknown): boolean {
+  return error instanceof AutocertError && [403, 404].includes(error.status ?? 0);
+}
+
 /** The resources of a version of a group, such as `apps/v1`, by their plural names; none where it is not served. */
 export async function servedBy(api: Api, groupVersion: string): Promise<ReadonlySet<string>> {
   const list = await ifFound(api.get<V1APIResourceList>(`/apis/${groupVersion}`));

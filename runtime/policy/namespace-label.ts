@@ -14,6 +14,12 @@ export function labelOf({ namespaceLabel }: Pick<PolicyConfig, 'namespaceLabel'>
   return namespaceLabel ?? NAMESPACE_LABEL;
 }
 
+/** The label that a webhook's registration selects namespaces by; `undefined`: it selects by none. */
+export function selectedLabel(selector: { readonly matchLabels?: Readonly<Record<string, string>> } | undefined) {
+  const [found] = Object.entries(selector?.matchLabels ?? {});
+  return found && { key: found[0], value: found[1] };
+}
+
 /** As kubectl and label selectors have it: `autocert.step.sm=enabled`. */
 export function labelText({ key, value }: NamespaceLabel): string {
   return `${key}=${value}`;

@@ -15,6 +15,7 @@ import { makeClusterPki } from '../../scripts/cluster/pki.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
 import { BIN, KUBERNETES_BIN } from '../../scripts/cluster/settings.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
+import { kubeconfig } from './kubeconfig.ts';
 import { freePort } from './running-ca.ts';
 
 /** What the API server answers. */
@@ -40,7 +41,11 @@ export class ApiServer implements AsyncDisposable {
     this.#token = token;
     this.kubeconfig = join(dir, 'kubeconfig');
     const ca = readFileSync(join(dir, 'pki/ca.crt'), 'utf8');
-    writeFileSync(this.kubeconfig, kubeconfigOf(port, token, ca), { mode: 0o600 });
+    const cluster = {
+      server: `https://127.0.0.1:${port}`,
+      'certificate-authority-data': Buffer.from(ca).toString('base64'),
+    };
+    writeFileSync(this.kubeconfig, kubeconfig(cluster, { token }), { mode: 0o600 });
     this.#agent = new Agent({ keepAlive: true, maxSockets: 32, ca });
     this.#end = end;
   }
@@ -125,21 +130,6 @@ export class ApiServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#end();
   }
-}
-
-function kubeconfigOf(port: number, token: string, ca: string): string {
-  const cluster = {
-    server: `https://127.0.0.1:${port}`,
-    'certificate-authority-data': Buffer.from(ca).toString('base64'),
-  };
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'admin',
-    contexts: [{ name: 'admin', context: { cluster: 'it', user: 'admin' } }],
-    clusters: [{ name: 'it', cluster }],
-    users: [{ name: 'admin', user: { token } }],
-  });
 }
 
 function launch(dir: string, program: string, flags: Readonly<Record<string, string>>): ChildProcess {

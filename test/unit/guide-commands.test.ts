@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withoutCode } from '../../scripts/docs/headings.ts';
 import { blocksOf } from '../e2e/guide.ts';
 import { autocertProblem, commandProblem, isKnown, npmProblem } from '../support/guide-commands.ts';
 import { commandsOf } from '../support/shell-words.ts';
@@ -51,7 +52,7 @@ describe.each(PAGES)('%s', (page) => {
   });
 
   test('names in its prose no command, option or script that is not there', () => {
-    const prose = read(page).replaceAll(/^ *```[\s\S]*?^ *```$/gm, '');
+    const prose = withoutCode(read(page));
     const spans = [...prose.matchAll(/`((?:kubectl )?autocert [a-z][^`]*|npm run [^`]*)`/g)].map(
       ([, span = '']) => span,
     );

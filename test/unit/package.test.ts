@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import packageJson from '../../package.json' with { type: 'json' };
+import { kubeconfig as kubeconfigOf } from '../support/kubeconfig.ts';
 import { pack } from '../support/pack.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -170,15 +171,7 @@ describe('the packed tarball', () => {
   test('has a program that finds the manifests which come with it', async () => {
     const program = join(app, 'node_modules/cdk8s-autocert/build/autocert.cjs');
     const kubeconfig = join(app, 'kubeconfig');
-    await writeFile(
-      kubeconfig,
-      JSON.stringify({
-        clusters: [{ name: 'a', cluster: { server: 'http://127.0.0.1:1' } }],
-        users: [{ name: 'a', user: {} }],
-        contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-        'current-context': 'a',
-      }),
-    );
+    await writeFile(kubeconfig, kubeconfigOf({ server: 'http://127.0.0.1:1' }, {}));
     const env = { ...process.env, NODE_OPTIONS: '' };
     const ended = await run(program, ['install', '--kubeconfig', kubeconfig], { env }).catch((error) => error);
     expect([ended.code, ended.stdout]).toEqual([

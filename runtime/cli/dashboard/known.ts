@@ -6,11 +6,9 @@ import type { Connection } from '../cluster-connection.ts';
 import type { Diagnosis } from '../doctor/run.ts';
 import type { StatusReport, StatusScope } from '../status/run.ts';
 import { EVERY_MS } from '../status/watch.ts';
-import { excerpt } from '../terminal.ts';
+import { excerpt, MAX_TEXT } from '../terminal.ts';
 import { dashboardOf } from './model.ts';
 import type { ServingCertificate } from './serving.ts';
-
-const MAX_TEXT = 300;
 
 /** What is known by now, and its text, which is made once for all who ask. */
 export class Known {

@@ -3,7 +3,6 @@
  * it. Pure. The page draws it and decides nothing but what time does meanwhile.
  * @module
  */
-
 import type { Diagnosis } from '../doctor/run.ts';
 import type { Presence, Registration } from '../status/installation.ts';
 import type { StatusReport } from '../status/run.ts';

@@ -2,6 +2,7 @@
  * `autocert dashboard`: the status as a page, for the browser of this machine. Reads only, and less often while nobody looks.
  * @module
  */
+import { SILENT } from '../../lib/log.ts';
 import { sleep as realSleep, repeat, type Sleep } from '../../lib/loops.ts';
 import { aborted } from '../../lib/stop-signal.ts';
 import type { Connection } from '../cluster-connection.ts';
@@ -39,7 +40,6 @@ export interface DashboardEffects {
 const PAUSES = { status: [EVERY_MS, 15_000], doctor: [30_000, 60_000] } as const;
 /** So long after the last question somebody is looking. */
 const LOOKING_MS = 10_000;
-const SILENT = { info() {}, warn() {}, error() {} };
 
 /**
  * Shows the page until it has to end.

@@ -4,8 +4,8 @@
  */
 import type { V1Pod } from '@kubernetes/client-node';
 import { WEBHOOK_HEALTH_PORT } from '../../contract.ts';
+import { isHidden } from '../../kubernetes/cluster-state.ts';
 import type { Page } from '../../kubernetes/pages.ts';
-import { AutocertError } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
 
 /** Of one replica. */
@@ -49,6 +49,6 @@ export function servingOf(pod: string, metrics: string): ServingCertificate | un
 }
 
 function noneIfRefused(error: unknown): Page<V1Pod> {
-  if (error instanceof AutocertError && [403, 404].includes(error.status ?? 0)) return {};
+  if (isHidden(error)) return {};
   throw error;
 }

@@ -2,7 +2,6 @@
  * Checks of admission: whether the API server reaches the webhook and trusts it, and who else is asked about pods.
  * @module
  */
-
 import { WebhookPath } from '../../contract.ts';
 import { selects } from '../../kubernetes/selectors.ts';
 import { clusterName } from '../../policy/cluster-names.ts';

@@ -3,7 +3,6 @@
  * there. Texts of others are short and without control characters.
  * @module
  */
-
 import type { RbacV1Subject, V1LabelSelector, V1NetworkPolicy, V1PolicyRule, V1RoleRef } from '@kubernetes/client-node';
 import type { SignerConfig, WebhookConfig } from '../../contract.ts';
 import type { InjectorConfig } from '../explain/injection.ts';

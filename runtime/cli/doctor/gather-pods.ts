@@ -7,9 +7,9 @@ import { Annotation, ContainerName, STATUS_INJECTED } from '../../contract.ts';
 import { MIRROR } from '../../policy/judgement.ts';
 import { annotatedPods, MAX_PODS } from '../status/pods.ts';
 import { stuckContainers, unscheduled } from '../stuck.ts';
-import { excerpt } from '../terminal.ts';
+import { excerpt, MAX_TEXT } from '../terminal.ts';
 import type { AskingPod, SystemPod } from './facts.ts';
-import { type Look, MAX_TEXT } from './look.ts';
+import type { Look } from './look.ts';
 import { tells, wordsOf } from './pod-words.ts';
 
 /** Pods of Autocert's namespace that are looked at, and those that are asked for their own words. */

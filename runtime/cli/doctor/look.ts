@@ -5,15 +5,13 @@
 import { pages } from '../../kubernetes/pages.ts';
 import { AutocertError, messageOf } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
-import { excerpt } from '../terminal.ts';
+import { excerpt, MAX_TEXT } from '../terminal.ts';
 
 /** What is there; `null`: there is none; `undefined`: nobody could look. */
 export type Known<T> = T | null | undefined;
 
 /** Objects a page: small pages, for some objects (nodes) are large. */
 const PAGE_SIZE = 250;
-/** Characters of a text of others. */
-export const MAX_TEXT = 300;
 
 /** One look at a cluster. */
 export class Look {

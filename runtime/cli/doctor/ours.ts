@@ -4,7 +4,7 @@
  */
 import { DOMAIN, type NamespaceLabel } from '../../contract.ts';
 import { clusterName } from '../../policy/cluster-names.ts';
-import { labelOf } from '../../policy/namespace-label.ts';
+import { labelOf, selectedLabel } from '../../policy/namespace-label.ts';
 import { isExcluded } from '../../policy/reserved-names.ts';
 import type { Part } from '../status/installation.ts';
 import type { Stuck } from '../stuck.ts';
@@ -33,8 +33,7 @@ export function hasCa({ configuration, namespace }: Facts): boolean {
 export function ownLabel(facts: Pick<Facts, 'configuration' | 'webhooks' | 'namespace'>): NamespaceLabel {
   const { config } = facts.configuration;
   if (config) return labelOf(config);
-  const selected = Object.entries(ownWebhook(facts)?.namespaceSelector?.matchLabels ?? {});
-  return selected.map(([key, value]) => ({ key, value })).at(0) ?? labelOf({});
+  return selectedLabel(ownWebhook(facts)?.namespaceSelector) ?? labelOf({});
 }
 
 /** One of the three parts. */

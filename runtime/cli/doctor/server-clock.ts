@@ -4,9 +4,8 @@
  */
 import { AutocertError } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
-import { excerpt } from '../terminal.ts';
+import { excerpt, MAX_TEXT } from '../terminal.ts';
 import type { Clock } from './facts.ts';
-import { MAX_TEXT } from './look.ts';
 
 /** {@link Clock}, and what else the API server says of itself. */
 export interface ServerClock extends Clock {

@@ -4,6 +4,7 @@
  */
 import type { V1PolicyRule, V1SelfSubjectAccessReview } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { isHidden } from '../../kubernetes/cluster-state.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { printable } from '../terminal.ts';
 import type { Located } from './checks.ts';
@@ -120,7 +121,7 @@ async function whoAsks(api: Api): Promise<Asker> {
     const name = answer.status?.userInfo?.username;
     return typeof name === 'string' && name !== '' ? { name } : {};
   } catch (error) {
-    if (error instanceof AutocertError && [403, 404].includes(error.status ?? 0)) return {};
+    if (isHidden(error)) return {};
     throw error;
   }
 }

@@ -5,8 +5,8 @@
  */
 import type { CoreV1Event } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { isHidden } from '../../kubernetes/cluster-state.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
-import { AutocertError } from '../../lib/errors.ts';
 import { ISSUED_REASON, readIssuedMessage } from '../../step-ca/audit.ts';
 
 /** The certificate that a pod's agent got last. Times are RFC 3339. */
@@ -51,7 +51,7 @@ export async function readNews(
   try {
     for await (const page of pages<CoreV1Event>(api, `/api/v1${scope}/events`, { query: OURS })) keep(page, news, max);
   } catch (error) {
-    if (!(error instanceof AutocertError) || ![403, 404].includes(error.status ?? 0)) throw error;
+    if (!isHidden(error)) throw error;
   }
   return new Map([...news].map(([uid, known]) => [uid, current(known)]));
 }

@@ -5,8 +5,8 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { Annotation, STATUS_INJECTED, VolumeName } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
+import { isHidden } from '../../kubernetes/cluster-state.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
-import { AutocertError } from '../../lib/errors.ts';
 import { type IssuedCertificate, type News, readNews, type Warning } from './news.ts';
 
 /** What kubelet's last request says. */
@@ -122,7 +122,7 @@ async function readRequests(api: Api, path: string, signer: string): Promise<Rea
   try {
     for await (const page of pages<Request>(api, path, { query })) keepNewest(page, newest);
   } catch (error) {
-    if (!(error instanceof AutocertError) || ![403, 404].includes(error.status ?? 0)) throw error;
+    if (!isHidden(error)) throw error;
   }
   return newest;
 }

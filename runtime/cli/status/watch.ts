@@ -2,6 +2,7 @@
  * `autocert status --watch`, and what the dashboard goes by: the status again and again, until somebody wants an end.
  * @module
  */
+import { SILENT } from '../../lib/log.ts';
 import { sleep as realSleep, repeat, type Sleep } from '../../lib/loops.ts';
 import { printable } from '../terminal.ts';
 
@@ -23,7 +24,6 @@ export const EVERY_MS = 2_000;
 const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
-const SILENT = { info() {}, warn() {}, error() {} };
 
 /** Who learns what has been read. */
 export interface FollowEffects<T> {

@@ -5,7 +5,7 @@
  */
 import type { NamespaceLabel } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
-import { labelOf } from '../../policy/namespace-label.ts';
+import { labelOf, selectedLabel } from '../../policy/namespace-label.ts';
 import { configIfKnown } from '../explain/configuration.ts';
 import { registrations } from './objects.ts';
 
@@ -20,6 +20,5 @@ export async function labelInCluster(
   const config = await configIfKnown(api, namespace);
   if (config) return labelOf(config);
   const [registration] = await registrations(api, namespace);
-  const labels = Object.entries(registration?.webhooks?.[0]?.namespaceSelector?.matchLabels ?? {});
-  return labels.map(([key, value]) => ({ key, value })).at(0);
+  return selectedLabel(registration?.webhooks?.[0]?.namespaceSelector);
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { status } from '../../../runtime/cli/status/run.ts';
 import { watchStatus } from '../../../runtime/cli/status/watch.ts';
 import { painter } from '../../../runtime/cli/terminal.ts';
+import { kubeconfig } from '../../support/kubeconfig.ts';
 
 const NOW = new Date('2026-11-29T12:00:00Z');
 const STAMP = NOW.toISOString();
@@ -89,13 +90,8 @@ describe('as a process', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     folder = mkdtempSync(join(tmpdir(), 'watch-'));
     const { port } = server.address() as AddressInfo;
-    const config = {
-      clusters: [{ name: 'a', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'a', user: { token: 't' } }],
-      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-      'current-context': 'a',
-    };
-    writeFileSync(join(folder, 'config'), JSON.stringify(config));
+    const config = kubeconfig({ server: `http://127.0.0.1:${port}` }, { token: 't' });
+    writeFileSync(join(folder, 'config'), config);
   });
   afterAll(() => {
     server.closeAllConnections();

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kubeconfig } from '../../../support/kubeconfig.ts';
 
 let refuses = false;
 const server = createServer(({ url = '' }, response) => {
@@ -19,13 +20,8 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   folder = mkdtempSync(join(tmpdir(), 'dashboard-'));
   const { port } = server.address() as AddressInfo;
-  const config = {
-    clusters: [{ name: 'a', cluster: { server: `http://127.0.0.1:${port}` } }],
-    users: [{ name: 'a', user: { token: 'a-token-of-the-user' } }],
-    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a', namespace: 'shop' } }],
-    'current-context': 'a',
-  };
-  writeFileSync(join(folder, 'config'), JSON.stringify(config));
+  const config = kubeconfig({ server: `http://127.0.0.1:${port}` }, { token: 'a-token-of-the-user' }, 'shop');
+  writeFileSync(join(folder, 'config'), config);
 });
 afterAll(() => {
   server.closeAllConnections();
