@@ -21,7 +21,7 @@ export const LIFETIMES = { default: '24h', min: '5s', max: '24h' } as const;
 const HOST = '127.0.0.1';
 /** Milliseconds between two looks at a part that starts, and for how long. */
 const POLL_MS = 25;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** Where everything happens. */
 export interface Surroundings {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { AutocertError } from '../../lib/errors.ts';
 import { endWanted } from '../end-wanted.ts';
 import { jsonReporter, textReporter } from '../reporter.ts';
-import { colourWanted } from '../terminal.ts';
+import { colourWanted, excerpt, MAX_TEXT } from '../terminal.ts';
 import { ChildProcesses } from './child-processes.ts';
 import { runScenario } from './scenario.ts';
 
@@ -49,7 +49,11 @@ export async function runDemo({ file, once, json }: DemoOptions): Promise<void> 
     if (!outcome) return;
     const { renewals, traffic } = outcome;
     if (traffic.failures > 0) {
-      throw new AutocertError('UNAVAILABLE', `${traffic.failures} requests failed during renewals`);
+      const { failures, lastFailure = '' } = traffic;
+      throw new AutocertError(
+        'UNAVAILABLE',
+        `${failures} requests failed during renewals, the last one with: ${excerpt(lastFailure, MAX_TEXT)}`,
+      );
     }
     reporter.event('done', `${renewals} renewals, ${traffic.greetings} requests, none failed`, { ...outcome });
   } finally {

@@ -15,6 +15,8 @@ export interface Traffic {
   failures: number;
   /** The last greeting, without its time. */
   last: string;
+  /** What the client said in place of a greeting, the last time. */
+  lastFailure?: string;
 }
 
 /** Starts both; resolves with the first greeting. The counts go on. */
@@ -44,9 +46,13 @@ export async function startTraffic(
       },
       onLine: (line) => {
         const [, text = ''] = /^\S+: (.*)$/.exec(line) ?? [];
-        if (text.startsWith('Hello, ')) traffic.greetings += 1;
-        else traffic.failures += 1;
-        traffic.last = text;
+        if (text.startsWith('Hello, ')) {
+          traffic.greetings += 1;
+          traffic.last = text;
+        } else {
+          traffic.failures += 1;
+          traffic.lastFailure = text;
+        }
         resolve();
       },
     });
