@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONTAINERD_SOCKET, writeConfigurations } from './components.ts';
+import { CONTAINERD_SOCKET, type NodeTiming, writeConfigurations } from './components.ts';
 import { writeProjectImages, writePulledImages } from './images.ts';
 import { enforceNetworkPolicies } from './network-policies.ts';
 import { ClusterNode, removeOwnNode } from './node.ts';
@@ -29,9 +29,13 @@ export interface RunningNode {
   readonly kubectlScript: string;
 }
 
-/** Starts a node and waits until it is ready; on failure nothing of it stays. @param impatient see `NodeSetting` */
-export async function bringUp(keep: boolean, note: (text: string) => void, impatient = false): Promise<RunningNode> {
-  const node = await ClusterNode.start(keep, { impatient });
+/** Starts a node and waits until it is ready; on failure nothing of it stays. */
+export async function bringUp(
+  keep: boolean,
+  note: (text: string) => void,
+  timing: NodeTiming = {},
+): Promise<RunningNode> {
+  const node = await ClusterNode.start(keep, { timing });
   try {
     return await populate(node, note);
   } catch (error) {

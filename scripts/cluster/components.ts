@@ -36,19 +36,25 @@ export function groupOf(component: Component): NodeGroup {
   return CONTROL_PLANE.includes(component) ? 'control-plane' : 'system';
 }
 
-/** A node as its parts see it. */
-export interface NodeSetting {
-  /** Its folder. */
-  readonly state: string;
-  readonly place: NodePlace;
+/** How long the parts of a cluster wait for each other, where that is not as Kubernetes has it by default. */
+export interface NodeTiming {
   /**
    * Whether the cluster gives a node up that is silent for ten seconds, and its pods five seconds later: what Kubernetes
    * does after 50 and 300 seconds, unless it is told otherwise.
    */
   readonly impatient?: boolean;
+  /** Whether kubelet looks after each pod every ten seconds, not every minute: what ConfigMaps and trust bundles say is in pods as soon. */
+  readonly attentive?: boolean;
 }
 
-/** What {@link NodeSetting.impatient} is made of. Seconds, but for the first a string of flags. */
+/** A node as its parts see it. */
+export interface NodeSetting extends NodeTiming {
+  /** Its folder. */
+  readonly state: string;
+  readonly place: NodePlace;
+}
+
+/** What {@link NodeTiming.impatient} is made of. Seconds, but for the first a string of flags. */
 const GRACE = { node: '10s', pods: '5', lease: 8 } as const;
 
 /** The command line of a part. */
@@ -163,7 +169,7 @@ export function legacyTools(state: string): string {
 }
 
 /** Writes the files that the command lines name. `cgroup` is the control group that pods are below. */
-export function writeConfigurations({ state, place, impatient = false }: NodeSetting, cgroup: string): void {
+export function writeConfigurations({ state, place, impatient, attentive }: NodeSetting, cgroup: string): void {
   const write = (name: string, content: object | string) =>
     writeFileSync(join(state, name), typeof content === 'string' ? content : JSON.stringify(content, undefined, 2));
 
@@ -213,6 +219,7 @@ export function writeConfigurations({ state, place, impatient = false }: NodeSet
     eventRecordQPS: 0,
     serializeImagePulls: false,
     ...(impatient && { nodeLeaseDurationSeconds: GRACE.lease, nodeStatusUpdateFrequency: '2s' }),
+    ...(attentive && { syncFrequency: '10s' }),
   });
   write('proxy.json', {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',

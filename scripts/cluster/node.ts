@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Component, commandOf, groupOf, type NodeSetting, toolsOf } from './components.ts';
+import { type Component, commandOf, groupOf, type NodeSetting, type NodeTiming, toolsOf } from './components.ts';
 import { inControlGroup, makeControlGroup, removeControlGroup } from './control-groups.ts';
 import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { BIN, FIRST_NODE, KUBERNETES_BIN, NODES, type NodePlace, SECOND_NODE } from './settings.ts';
@@ -27,8 +27,8 @@ const STATE_FILE = 'node.json';
 export interface NodeRole {
   /** The node whose cluster it joins: it runs pods only. Absent: it has the control plane. */
   readonly joins?: ClusterNode;
-  /** See {@link NodeSetting.impatient}. */
-  readonly impatient?: boolean;
+  /** @default that of the cluster that it joins */
+  readonly timing?: NodeTiming;
 }
 
 /** A node: its folder, its control group, its first process. */
@@ -47,7 +47,7 @@ export class ClusterNode {
   }
 
   /** Makes the folder, the control group and the namespaces of a new node; one of that name which died before is removed. */
-  static async start(keep: boolean, { joins, impatient = false }: NodeRole = {}): Promise<ClusterNode> {
+  static async start(keep: boolean, { joins, timing }: NodeRole = {}): Promise<ClusterNode> {
     const owner = identify(process.pid);
     if (owner === undefined) throw new Error('this process is not in /proc');
     const place = joins === undefined ? FIRST_NODE : SECOND_NODE;
@@ -60,7 +60,7 @@ export class ClusterNode {
     state();
     const cgroup = cgroupOf(name);
     makeControlGroup(cgroup);
-    const setting = { state: folder, place, impatient: impatient || joins?.setting.impatient === true };
+    const setting = { ...joins?.setting, ...timing, state: folder, place };
     const init = await startInit(setting, keep, joins);
     state(init);
     const node = new ClusterNode(setting, cgroup, init);

@@ -4,6 +4,7 @@
  */
 import { appendFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { AutocertError } from '../../runtime/lib/errors.ts';
 import { isStatic } from '../elf.ts';
 import { run } from './shell.ts';
 
@@ -65,9 +66,8 @@ export async function ensurePackages(
   const missing = missingPackages(groups);
   if (missing.length === 0) return;
   if (process.env.CI === undefined) {
-    throw new Error(
-      `missing on this machine: ${missing.join(' ')}; on Debian: apt-get install -y ${missing.join(' ')}`,
-    );
+    const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+    throw new AutocertError('UNAVAILABLE', `missing on this machine: ${missing.join(' ')}; on Debian: ${command}`);
   }
   note(`installing ${missing.join(' ')}`);
   await run(['apt-get', 'update', '-q'], { timeoutMs: 300_000 });

@@ -101,7 +101,7 @@ export function background(argv: readonly string[]): {
 export interface WaitOptions {
   /** @default 60000 */
   readonly timeoutMs?: number;
-  /** @default 250 */
+  /** @default a tenth of what has been waited, from 100 to 1000: to look takes the time of what is waited for */
   readonly everyMs?: number;
 }
 
@@ -112,9 +112,9 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,
-  { timeoutMs = 60_000, everyMs = 250 }: WaitOptions = {},
+  { timeoutMs = 60_000, everyMs }: WaitOptions = {},
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const start = Date.now();
   for (;;) {
     let failure: unknown;
     try {
@@ -123,8 +123,9 @@ export async function waitFor<T>(
     } catch (error) {
       failure = error;
     }
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`, { cause: failure });
-    await sleep(everyMs);
+    const waited = Date.now() - start;
+    if (waited > timeoutMs) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`, { cause: failure });
+    await sleep(everyMs ?? Math.min(Math.max(waited / 10, 100), 1000));
   }
 }
 

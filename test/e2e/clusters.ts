@@ -3,15 +3,15 @@
  * @module
  */
 import { bringUp, importImages } from '../../scripts/cluster/bring-up.ts';
+import type { NodeTiming } from '../../scripts/cluster/components.ts';
 import { footprint, leftovers } from '../../scripts/cluster/footprint.ts';
 import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { removeOldNodes, removeOwnNode } from '../../scripts/cluster/node.ts';
 import { ensurePackages, which } from '../../scripts/cluster/packages.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
-import { KUBERNETES_VERSION } from '../../scripts/cluster/settings.ts';
 import { buildBundles } from '../../scripts/image.ts';
 import { cleanUp } from './clean-up.ts';
-import { type Run, runChosenFaults, runChosenSteps } from './runs.ts';
+import { type Choice, NODE_IS_UP, type Run, runChosenFaults, runChosenSteps } from './runs.ts';
 
 /** Brings a node up on this machine, and takes it down whatever happens; returns the exit code. */
 export async function onOurNode(run: Run): Promise<number> {
@@ -23,24 +23,15 @@ export async function onOurNode(run: Run): Promise<number> {
     );
     return process.env.CI ? 1 : 0;
   }
-  await ensurePackages(note, [
-    'node',
-    ...(choice.databases ? (['databases'] as const) : []),
-    ...(choice.faults ? (['faults'] as const) : []),
-    ...(choice.gitops ? (['gitops'] as const) : []),
-  ]);
-  await ensurePrograms(note);
-  if (choice.gitops) await ensurePrograms(note, ['argocd', 'kustomize', 'kustomize-controller']);
-  await ensureKubernetes(note);
-  await buildBundles();
+  await prepare(run);
   const removed = await removeOldNodes(false);
   if (removed > 0) note(`took down what ${removed} earlier run(s) had left`);
   const before = await footprint();
   onInterrupt(run, removeOwnNode);
   try {
-    const running = await twice(run, () => bringUp(choice.keep, note, choice.faults));
+    const running = await twice(run, () => bringUp(choice.keep, note, timingOf(choice)));
     const { node, kubectl, kubectlScript } = running;
-    note(`Kubernetes ${KUBERNETES_VERSION} is up`);
+    note(NODE_IS_UP);
     const steps = () =>
       runChosenSteps(run, {
         kubectl: new Kubectl(kubectl),
@@ -64,6 +55,20 @@ export async function onOurNode(run: Run): Promise<number> {
   } finally {
     if (!choice.keep) await removeOwnNode();
   }
+}
+
+/** Installs and builds what a node takes. */
+export async function prepare({ choice, note }: Pick<Run, 'choice' | 'note'>): Promise<void> {
+  await ensurePackages(note, [
+    'node',
+    ...(choice.databases ? (['databases'] as const) : []),
+    ...(choice.faults ? (['faults'] as const) : []),
+    ...(choice.gitops ? (['gitops'] as const) : []),
+  ]);
+  await ensurePrograms(note);
+  if (choice.gitops) await ensurePrograms(note, ['argocd', 'kustomize', 'kustomize-controller']);
+  await ensureKubernetes(note);
+  await buildBundles();
 }
 
 /** Uses the cluster of KUBECONFIG, and removes from it what was deployed; returns the exit code. */
@@ -94,6 +99,11 @@ export async function onTheirCluster(run: Run): Promise<number> {
   } finally {
     await end();
   }
+}
+
+/** What is told of recovery, and what takes its time anyway, is of a kubelet as it is by default. */
+function timingOf({ faults, long, databases }: Choice): NodeTiming {
+  return { impatient: faults, attentive: !(faults || long || databases) };
 }
 
 /** Ctrl-C, or a request to end: the node goes first, and whatever waits for it fails. */

@@ -6,19 +6,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AutocertError, messageOf } from '../../runtime/lib/errors.ts';
 import { writeProjectImages } from '../../scripts/cluster/images.ts';
-import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { removeOldNodes } from '../../scripts/cluster/node.ts';
 import { flagsOf } from '../../scripts/flags.ts';
 import { buildBundles } from '../../scripts/image.ts';
 import { onOurNode, onTheirCluster } from './clusters.ts';
-import type { Context } from './context.ts';
 import { FAULTS } from './faults/index.ts';
 import { seconds } from './runner.ts';
-import { stepsOf } from './runs.ts';
+import { noCluster, stepsOf } from './runs.ts';
+import { sideBySide } from './side-by-side.ts';
+import type { Half } from './steps/index.ts';
 
 const HELP = `npm run e2e [-- options]
   --only WORD   only the steps whose number or name has WORD, and those they rest upon; may be repeated
+  --side-by-side
+                on two nodes at once, each with half of the steps: less time, both cores
+  --half 1      that half alone (or 2), for two machines
   --keep        leave the node up and print how to reach it
   --long        also waits for kubelet to renew by itself: a quarter of an hour more (Kubernetes 1.37)
   --faults      instead: one fault after the other on two nodes, and docs/reliability.md written anew; --only ID chooses some
@@ -34,6 +38,8 @@ K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that 
 
 const { values: options } = flagsOf(HELP, {
   options: {
+    'side-by-side': { type: 'boolean', default: false },
+    half: { type: 'string' },
     keep: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
     faults: { type: 'boolean', default: false },
@@ -49,30 +55,21 @@ const { values: options } = flagsOf(HELP, {
   },
 });
 
-/** For {@link stepsOf} when only their names are wanted. */
-const NO_CLUSTER: Context = {
-  kubectl: new Kubectl([]),
-  native: true,
-  ownNode: true,
-  long: options.long,
-  inNetwork: () => [],
-  scratch: '',
-  step: '',
-  print: () => undefined,
-  restartKubelet: async () => undefined,
-};
-
 const started = Date.now();
 const print = (line: string) => console.log(line);
 const note = (text: string) => print(`...    ${text} (${seconds(started)})`);
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof AutocertError)) throw error; // a defect of ours: with its stack
+  console.error(messageOf(error));
+  return 1;
+});
 
 async function main(): Promise<number> {
   if (options.list && options.faults) return say(FAULTS.map(({ id, name }) => `${id.padEnd(30)} ${name}`).join('\n'));
   if (options.list)
     return say(
-      stepsOf(options, NO_CLUSTER)
+      stepsOf(options, noCluster(options.long))
         .map(({ id, name }) => `${id.padEnd(5)} ${name}`)
         .join('\n'),
     );
@@ -84,8 +81,17 @@ async function main(): Promise<number> {
   }
   const scratch = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
-  const run = { choice: options, scratch, print, note, stop: new AbortController() };
+  const { half: named, ...choice } = options;
+  const half = halfOf(named);
+  const run = { choice: { ...choice, ...(half && { half }) }, scratch, print, note, stop: new AbortController() };
+  if (options['side-by-side']) return sideBySide(run);
   return process.env.KUBECONFIG ? onTheirCluster(run) : onOurNode(run);
+}
+
+function halfOf(given: string | undefined): Half | undefined {
+  if (given === undefined) return undefined;
+  if (given === '1' || given === '2') return given === '1' ? 1 : 2;
+  throw new AutocertError('INVALID_INPUT', `--half ${JSON.stringify(given)}: want 1 or 2`);
 }
 
 function say(text: string): number {

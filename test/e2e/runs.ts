@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { RunningNode } from '../../scripts/cluster/bring-up.ts';
 import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { LIBFAKETIME } from '../../scripts/cluster/packages.ts';
-import { BIN } from '../../scripts/cluster/settings.ts';
+import { BIN, KUBERNETES_VERSION } from '../../scripts/cluster/settings.ts';
 import { attackSuite } from './attacks/index.ts';
 import type { Context, Step } from './context.ts';
 import { databaseSteps } from './databases/index.ts';
@@ -18,7 +18,7 @@ import { runFaults } from './faults/run.ts';
 import { gitopsSteps } from './gitops/index.ts';
 import { migrationSteps } from './migration/index.ts';
 import { runSteps, select } from './runner.ts';
-import { allSteps } from './steps/index.ts';
+import { allSteps, type Half, numbersOf } from './steps/index.ts';
 import { upgradeSteps } from './upgrade/index.ts';
 
 /** What was asked for on the command line. */
@@ -32,6 +32,8 @@ export interface Choice {
   readonly gitops: boolean;
   readonly migration: boolean;
   readonly only: readonly string[];
+  /** Absent: all steps, on one node. */
+  readonly half?: Half;
 }
 
 /** A run, whatever its cluster. */
@@ -46,6 +48,9 @@ export interface Run {
   readonly stop: AbortController;
 }
 
+/** Said when a node of our own can be used. */
+export const NODE_IS_UP = `Kubernetes ${KUBERNETES_VERSION} is up`;
+
 /** The steps of this run. */
 export function stepsOf(
   choice: Pick<Choice, 'databases' | 'upgrade' | 'attacks' | 'gitops' | 'migration'>,
@@ -56,6 +61,21 @@ export function stepsOf(
   if (choice.gitops) return gitopsSteps(context);
   if (choice.migration) return migrationSteps(context);
   return choice.upgrade ? upgradeSteps(context) : allSteps(context);
+}
+
+/** For {@link stepsOf} when only their names are wanted. */
+export function noCluster(long: boolean): Context {
+  return {
+    kubectl: new Kubectl([]),
+    native: true,
+    ownNode: true,
+    long,
+    inNetwork: () => [],
+    scratch: '',
+    step: '',
+    print: () => undefined,
+    restartKubelet: async () => undefined,
+  };
 }
 
 /** Lets the chosen faults happen; returns the exit code. */
@@ -93,7 +113,8 @@ export async function runChosenSteps(
   const native = await isNative(cluster.kubectl);
   const step = existsSync(join(BIN, 'step')) ? join(BIN, 'step') : 'step';
   const context = { ...cluster, scratch, native, step, long: choice.long, print };
-  const steps = select(stepsOf(choice, context), choice.only);
+  const all = stepsOf(choice, context);
+  const steps = select(all, choice.half === undefined ? choice.only : numbersOf(choice.half, all));
   mkdirSync(scratch, { recursive: true });
   const outcome = await runSteps(steps, { print, diagnose: () => diagnose(cluster.kubectl), signal: stop.signal });
   for (const name of outcome.failed) print(`FAILED ${name}`);

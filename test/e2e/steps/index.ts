@@ -31,6 +31,18 @@ import { workloadSteps } from './workloads.ts';
 /** Numbers whose steps are one story: uninstalling, replacing the root, an outage, rights that end, a restore, a registry. */
 const STORIES = ['11', '13', '15', '16', '19', '29'];
 
+/** Numbers whose steps are for the second of two nodes that share them: what waits most, and what others would feel. */
+const SECOND_HALF = ['11', '13', '17', '19', '26', '28', '29'];
+
+/** Which half of the steps. */
+export type Half = 1 | 2;
+
+/** The numbers of the steps of a half. */
+export function numbersOf(half: Half, steps: readonly Step[]): string[] {
+  const numbers = new Set(steps.map(({ id }) => id.split('.')[0] ?? ''));
+  return [...numbers].filter((number) => SECOND_HALF.includes(number) === (half === 2));
+}
+
 /** The steps for this cluster. */
 export function allSteps(context: Context): Step[] {
   const renewal = renewalSteps(context);
