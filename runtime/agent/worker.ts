@@ -45,7 +45,7 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   try {
     const settings = readSettings(env);
     const pod = { namespace: env[AgentEnv.namespace], pod: env[AgentEnv.podName] };
-    const log = jsonLog({ name: 'autocert-agent', ...pod }, (line) => writeLine(1, line));
+    const log = jsonLog({ component: 'agent', ...pod }, (line) => writeLine(1, line));
     const never = new AbortController().signal;
     const clock = { now: () => new Date(), random: Math.random, sleep: (ms: number) => sleep(ms, never) };
     return await wake({ settings, once: argument === '--once', log, ...clock });

@@ -17,7 +17,7 @@ export interface RunCaOptions {
 
 /** Serves until `stop` aborts. */
 export async function runCa({ config, passwordFile }: RunCaOptions, stop: AbortSignal): Promise<void> {
-  const log = jsonLog({ name: 'ca' });
+  const log = jsonLog({ component: 'ca' });
   const { listen, ...options } = readCaSettings(config, passwordFile);
   const ca = await createCa({ ...options, log });
   log.info({ url: await ca.listen(listen) }, 'listening');

@@ -61,7 +61,7 @@ interface PermitFlag {
   readonly permit?: string;
 }
 
-const log = () => jsonLog({ name: 'pki' });
+const log = () => jsonLog({ component: 'pki' });
 
 /** Makes the PKI where there is none. */
 export async function createInCluster(flags: NamespaceFlag & CaNameFlag & PermitFlag): Promise<void> {

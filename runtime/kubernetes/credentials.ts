@@ -60,10 +60,20 @@ export function findApiServer(env: NodeJS.ProcessEnv, flags: KubeconfigFlags = {
   if (!isAsked && !KUBECONFIG && host) return inCluster(isIPv6(host) ? `[${host}]` : host, port);
   const [usual = join(homedir(), '.kube', 'config')] = KUBECONFIG?.split(delimiter).filter(Boolean) ?? [];
   const file = kubeconfig ?? usual;
+  const text = readKubeconfig(file);
   try {
-    return fromKubeconfig(readTextFile(file), dirname(resolve(file)), context);
+    return fromKubeconfig(text, dirname(resolve(file)), context);
   } catch (error) {
     throw new AutocertError('INVALID_CONFIG', `cannot use kubeconfig ${file}`, { cause: error });
+  }
+}
+
+function readKubeconfig(file: string): string {
+  try {
+    return readTextFile(file);
+  } catch (error) {
+    const message = `no cluster is known: ${messageOf(error)}; name a kubeconfig by --kubeconfig FILE or KUBECONFIG`;
+    throw new AutocertError('INVALID_CONFIG', message);
   }
 }
 

@@ -27,8 +27,11 @@ const MAX_LIST = 32 * 2 ** 10;
  */
 const MISLEADING = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A logger that writes JSON lines; `fields` go into each of them. */
-export function jsonLog(fields: object, write: (line: string) => void = (line) => process.stdout.write(line)): Log {
+/** A logger that writes JSON lines; `fields` go into each of them, and say who writes. */
+export function jsonLog(
+  fields: { readonly component: string },
+  write: (line: string) => void = (line) => process.stdout.write(line),
+): Log {
   const at = (level: keyof typeof LEVELS) => (event: object, message: string) =>
     write(`${JSON.stringify({ level: LEVELS[level], time: Date.now(), ...fields, ...event, msg: message })}\n`);
   return boundedLog({ info: at('info'), warn: at('warn'), error: at('error') });

@@ -3,6 +3,7 @@
  * @module
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
 import { AutocertError, type ErrorCode, messageOf } from './errors.ts';
 
 /** No configuration, key or bundle of certificates comes near it. */
@@ -18,8 +19,15 @@ export function readTextFile(file: string, code: ErrorCode = 'INVALID_CONFIG', m
   try {
     return readBounded(file, maxBytes);
   } catch (error) {
-    throw new AutocertError(code, `cannot read ${file}: ${messageOf(error)}`);
+    throw new AutocertError(code, `cannot read ${file}: ${whyNot(error)}`);
   }
+}
+
+/** In the system's words. Node's message has the file's name in it once more. */
+function whyNot(error: unknown): string {
+  const number = typeof error === 'object' && error !== null && 'errno' in error ? Number(error.errno) : Number.NaN;
+  const [code, words] = getSystemErrorMap().get(number) ?? [];
+  return words === undefined ? messageOf(error) : `${words} (${code})`;
 }
 
 /** Bytes that are read at once. */

@@ -2,9 +2,10 @@
  * Pods whose agent was given roots when the pod was made, and cannot be given others: those that do not know a root.
  * @module
  */
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
-import { AgentEnv, Annotation, ContainerName, STATUS_INJECTED } from '../contract.ts';
+import type { V1Pod } from '@kubernetes/client-node';
+import { AgentEnv, Annotation, STATUS_INJECTED } from '../contract.ts';
 import { pages } from '../kubernetes/pages.ts';
+import { agentsOf, isAutocertIn, originOf } from '../kubernetes/pod-origin.ts';
 import { splitPem } from '../x509/certificate.ts';
 import type { ClusterPort } from './cluster-objects.ts';
 import { sameCertificate } from './cluster-pki.ts';
@@ -55,24 +56,16 @@ export async function findPinnedPods(
   return { agents, pinned, names };
 }
 
-const AGENTS: ReadonlySet<string> = new Set(Object.values(ContainerName));
-
 /**
  * Roots that the pod's agents were given, PEM; there are two agents in the `classic` style. What others call by the name
  * of our variable is not looked at: it must not keep a root from being retired.
  */
-function agentRoots({ metadata, spec }: V1Pod, namespace: string): string[] {
-  if (metadata?.annotations?.[Annotation.status] !== STATUS_INJECTED) return [];
-  const containers: readonly V1Container[] = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
-  const variables = containers.filter(({ name }) => AGENTS.has(name)).flatMap(({ env }) => env ?? []);
-  const url = variables.find(({ name }) => name === AgentEnv.autocertUrl)?.value;
-  if (url !== undefined && namespaceOf(url) !== namespace) return [];
+function agentRoots(pod: V1Pod, namespace: string): string[] {
+  if (pod.metadata?.annotations?.[Annotation.status] !== STATUS_INJECTED) return [];
+  const origin = originOf(pod);
+  if (origin && !isAutocertIn(origin, namespace)) return [];
+  const variables = agentsOf(pod).flatMap(({ env }) => env ?? []);
   return variables.flatMap(({ name, value }) => (name === AgentEnv.roots ? [value ?? ''] : []));
-}
-
-/** That of the Service at which an agent reaches its Autocert. */
-function namespaceOf(url: string): string | undefined {
-  return URL.parse(url)?.hostname.split('.')[1];
 }
 
 /** Somebody else may have written what is no certificate. */

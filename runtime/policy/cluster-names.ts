@@ -19,6 +19,12 @@ export function signerName(namespace: string): string {
   return clusterName(SIGNER_NAME, namespace);
 }
 
+/** The namespace of the installation whose signer this is; `undefined`: it is none of Autocert's. */
+export function namespaceOfSigner(name: string): string | undefined {
+  if (name === SIGNER_NAME) return USUAL_NAMESPACE;
+  return name.startsWith(`${SIGNER_NAME}.`) ? name.slice(SIGNER_NAME.length + 1) : undefined;
+}
+
 /** The `ClusterTrustBundle` with the CA's roots; the API wants the signer's name in front. */
 export function trustBundleName(namespace: string): string {
   return `${signerName(namespace).replace('/', ':')}:root`;

@@ -4,6 +4,7 @@
  */
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { kubeconfig } from '../../runtime/kubernetes/kubeconfig.ts';
 import { Address, FIRST_NODE, type NodePlace } from './settings.ts';
 import { run } from './shell.ts';
 
@@ -83,18 +84,11 @@ async function certify(folder: string, parties: readonly Party[]): Promise<void>
     writeFileSync(join(pki, `${file}.ext`), `extendedKeyUsage=clientAuth,serverAuth\n${alternative}`);
     const issue = ['x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
     await openssl(...issue, '-days', '30', '-extfile', `${file}.ext`, '-out', `${file}.crt`);
-    writeFileSync(join(folder, `${file}.kubeconfig`), kubeconfig(pki, file), { mode: 0o600 });
+    writeFileSync(join(folder, `${file}.kubeconfig`), kubeconfigOf(pki, file), { mode: 0o600 });
   }
 }
 
-function kubeconfig(pki: string, party: string): string {
+function kubeconfigOf(pki: string, party: string): string {
   const user = { 'client-certificate': join(pki, `${party}.crt`), 'client-key': join(pki, `${party}.key`) };
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'e2e', cluster: { server: Address.api, 'certificate-authority': join(pki, 'ca.crt') } }],
-    users: [{ name: party, user }],
-    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: party } }],
-    'current-context': 'e2e',
-  });
+  return kubeconfig({ server: Address.api, 'certificate-authority': join(pki, 'ca.crt') }, user);
 }

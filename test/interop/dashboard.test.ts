@@ -197,6 +197,17 @@ describe('it is live', () => {
     await says('#link', 'Connection lost');
   }, 60_000);
 
+  test('who starts it again is told that the page has another address now', async () => {
+    dashboard = await runDashboard(new DashboardWorld([HEALTHY]));
+    await open(dashboard.url);
+    await dashboard.stop();
+    dashboard = await runDashboard(new DashboardWorld([HEALTHY]), {}, Number(new URL(dashboard.url).port));
+    await says('[role="alert"]', /It was started again: open the address that it prints now/);
+    await page.context().close();
+    await open(dashboard.url);
+    await says('#link', 'Live');
+  }, 60_000);
+
   test('old data are said to be old', async () => {
     dashboard = await runDashboard(new DashboardWorld([HEALTHY]), { now: () => new Date(Date.now() - 90_000) });
     await open(dashboard.url);
@@ -232,7 +243,7 @@ describe('what others may write does nothing', () => {
       owned: 'owned' in window,
       polluted: Object.keys(Object.prototype),
       elements: document.querySelectorAll(
-        'iframe, svg, object, embed, img:not(header img), script:not([src="/page.js"])',
+        'iframe, svg, object, embed, img:not(header img), script:not([src="page.js"])',
       ).length,
     }));
     expect(found).toEqual({ owned: false, polluted: [], elements: 0 });

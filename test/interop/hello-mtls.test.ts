@@ -131,6 +131,12 @@ describe.each(LANGUAGES)('the server in %s', (language) => {
     expect(stdout).toBe('');
   });
 
+  test('greets by the name among the SANs who has a longer one than a common name may be', async () => {
+    const long = `${'hello-mtls-client-'.repeat(3)}0.hello-mtls.default.svc.cluster.local`;
+    await renew('client-files', long, first);
+    expect((await withRoot(...own())).stdout).toBe(`Hello, ${long}!\n`);
+  });
+
   test('speaks no TLS older than 1.2', async () => {
     expect((await withRoot(...own(), '--tls-max', '1.2')).code).toBe(0);
     expect((await withRoot(...own(), '--tlsv1', '--tls-max', '1.1', '--ciphers', 'ALL:@SECLEVEL=0')).code).toBe(35);

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { platform } from '../../scripts/platform.ts';
+import { type EmptyCluster, emptyCluster } from '../support/empty-cluster.ts';
 import { pack } from '../support/pack.ts';
 import { type Output, output } from '../support/programs.ts';
 
@@ -24,6 +27,7 @@ process.stdout.write(app.synthYaml());
 const MANIFEST = 'node_modules/cdk8s-autocert/dist/0001-autocert.k8s.yaml';
 
 let folder: string;
+let cluster: EmptyCluster;
 const nodes = new Map<string, string>();
 
 /** Installs in the folder, from the registry, as a user does. */
@@ -36,6 +40,7 @@ async function install(cwd: string, ...what: string[]): Promise<void> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'autocert-installed-'));
+  cluster = await emptyCluster();
   const { filename } = await pack(join(folder, 'source'));
   const { nodePackage } = platform();
   const versions = [...NODES, TOO_OLD].map((version) => `node-${version}@npm:${nodePackage}@${version}`);
@@ -46,7 +51,10 @@ beforeAll(async () => {
   await writeFile(join(folder, 'app.mjs'), APP);
 }, 300_000);
 
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  cluster.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 test('the package says which Node it needs where that is too old', async () => {
   const program = join(folder, 'node_modules/cdk8s-autocert/build/autocert.cjs');
@@ -87,6 +95,29 @@ describe.each(NODES)('the package, installed with its peers, on Node %s', (versi
   test('goes the whole way, to a renewed certificate', async () => {
     const { code, stdout } = await command('autocert', 'start', '--once');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/2 renewals, \d+ requests, none failed/)]);
+  }, 60_000);
+
+  test('has the dashboard: the page, what it loads, and the data', async () => {
+    const program = join(folder, 'node_modules/cdk8s-autocert/build/autocert.cjs');
+    const asked = ['dashboard', '--port', '0', '--kubeconfig', cluster.kubeconfig];
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    const child = spawn(own(), [program, ...asked], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: [...stdio] });
+    const exit = once(child, 'exit');
+    try {
+      let said = '';
+      while (!said.includes('\n')) said += (await once(child.stdout as NodeJS.ReadableStream, 'data'))[0];
+      const url = /http:\S+/.exec(said)?.[0] ?? '';
+      const answers = ['', 'style.css', 'page.js', 'icon.svg', 'status.json'].map(async (path) => {
+        const answer = await fetch(url + path);
+        return [path, answer.status, (await answer.text()).length > 0];
+      });
+      for (const answer of await Promise.all(answers)) expect(answer).toEqual([answer[0], 200, true]);
+      const data = await (await fetch(`${url}status.json`)).json();
+      expect(data).toMatchObject({ namespace: 'step', podsOf: 'shop', pods: [] });
+    } finally {
+      child.kill('SIGTERM');
+    }
+    expect(await exit).toEqual([0, null]);
   }, 60_000);
 
   test('has constructs that synthesize', async () => {

@@ -11,11 +11,11 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kubeconfig } from '../../runtime/kubernetes/kubeconfig.ts';
 import { makeClusterPki } from '../../scripts/cluster/pki.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
 import { BIN, KUBERNETES_BIN } from '../../scripts/cluster/settings.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
-import { kubeconfig } from './kubeconfig.ts';
 import { freePort } from './running-ca.ts';
 
 /** What the API server answers. */

@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { replaceCertificateFiles } from '../../runtime/agent/certificate-files.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { createIntermediate, createRoot } from '../../runtime/pki/authorities.ts';
+import { MAX_COMMON_NAME } from '../../runtime/policy/lifetimes.ts';
 import { createKey } from '../../runtime/x509/private-key.ts';
 import { createLeaf, type SigningCertificate } from '../../runtime/x509/signing.ts';
 
@@ -33,7 +34,8 @@ export async function signingAuthority(name: string): Promise<SigningAuthority> 
 }
 
 /**
- * Gives a folder a new certificate of an hour for `name`, as an agent does it.
+ * Gives a folder a new certificate of an hour for `name`, as an agent does it: without a common name where that is too long
+ * for one.
  * @param roots what `root.crt` has
  * @returns its serial number
  */
@@ -45,7 +47,8 @@ export async function renewFiles(
 ): Promise<string> {
   const [key, now] = [await createKey(), Date.now()];
   const [notBefore, notAfter] = [new Date(now - 60_000), new Date(now + 3_600_000)];
-  const leaf = await createLeaf({ commonName: name, sans: [name], publicKey: key, issuer, notBefore, notAfter });
+  const commonName = name.length <= MAX_COMMON_NAME ? { commonName: name } : {};
+  const leaf = await createLeaf({ ...commonName, sans: [name], publicKey: key, issuer, notBefore, notAfter });
   const pem = new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString());
   mkdirSync(folder, { recursive: true });
   const set = { certificate: leaf + issuer.certificatePem, key: pem, roots, anchors: roots, notAfter };

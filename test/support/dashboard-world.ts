@@ -146,14 +146,15 @@ export interface RunningDashboard {
   stop(): Promise<void>;
 }
 
-/** Starts it on a free port. */
+/** Starts it, unless `port` says otherwise, on a free one. */
 export async function runDashboard(
   store: SickCluster,
   effects: Partial<DashboardEffects> = {},
+  port = 0,
 ): Promise<RunningDashboard> {
   const stop = new AbortController();
   const { promise, resolve } = Promise.withResolvers<string>();
-  const options = { allNamespaces: true, autocertNamespace: 'step', port: 0 };
+  const options = { allNamespaces: true, autocertNamespace: 'step', port };
   const run = dashboard(options, {
     connect: () => ({ api: store }),
     onListening: resolve,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import packageJson from '../../package.json' with { type: 'json' };
-import { kubeconfig as kubeconfigOf } from '../support/kubeconfig.ts';
+import { kubeconfig as kubeconfigOf } from '../../runtime/kubernetes/kubeconfig.ts';
 import { pack } from '../support/pack.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -84,8 +84,8 @@ describe('the reference of log lines', () => {
   test('says who writes them', () => {
     const files = ['webhook/run.ts', 'signer/run.ts', 'supervisor/run.ts', 'agent/worker.ts', 'cli/pki.ts'];
     const sources = files.map((file) => read(`runtime/${file}`)).join('\n');
-    const named = [...sources.matchAll(/(?:serverLog\(|jsonLog\(\{ name: )'([^']+)'/g)].map(([, name]) => name);
-    const documented = rowsOf('Log lines').filter(([field]) => /component|name/.test(field ?? ''));
+    const named = [...sources.matchAll(/(?:serverLog\(|jsonLog\(\{ component: )'([^']+)'/g)].map(([, name]) => name);
+    const documented = rowsOf('Log lines').filter(([field]) => field === '`component`');
     expect(documented.flatMap(([, text]) => codes(text)).sort()).toEqual(named.sort());
   });
 

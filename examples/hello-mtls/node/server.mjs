@@ -5,9 +5,14 @@ import { onRenewal, readTlsFiles } from './tls-files.mjs';
 
 const options = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
 const server = createServer({ ...options, ...readTlsFiles() }, (request, response) => {
-  const { CN: name } = request.socket.getPeerCertificate().subject;
-  response.end(`Hello, ${name}!\n`);
+  response.end(`Hello, ${nameIn(request.socket.getPeerCertificate())}!\n`);
 });
+
+/** The common name; a name longer than that may be (64 characters) is among the SANs alone. */
+function nameIn({ subject, subjectaltname = '' }) {
+  const [, name = ''] = /(?:^|, )DNS:([^,]+)/.exec(subjectaltname) ?? [];
+  return subject?.CN ?? name;
+}
 
 onRenewal((files) => {
   server.setSecureContext({ ...options, ...files });

@@ -1,8 +1,13 @@
 /**
- * What the dashboard's server answers to a request. Pure. It is for the browser of this machine: other sites may neither read
- * it (no CORS, the `Host` header against DNS rebinding) nor show it in a frame, and the page loads and asks nothing of others.
+ * What the dashboard's server answers to a request. Pure. It is for the browser of who started it: other users of this machine
+ * lack the token in its path, other sites may neither read it (no CORS, the `Host` header against DNS rebinding) nor show it in
+ * a frame, and the page loads and asks nothing of others.
+ *
+ * The token is in the path, and in no cookie: a browser sends cookies of 127.0.0.1 to all its ports, also to those at which
+ * another user of the machine listens.
  * @module
  */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { PageFiles } from './page-files.ts';
 
 /** Of a request, what is looked at. */
@@ -19,8 +24,19 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Where the page asks for what it shows. */
-export const DATA_PATH = '/status.json';
+/** What there is to answer with. */
+export interface Site {
+  /** The first part of each path. */
+  readonly token: string;
+  readonly files: PageFiles;
+  /** What the page shows, JSON. */
+  readonly data: () => string;
+}
+
+/** Where the page asks for what it shows, behind the token. */
+const DATA_PATH = '/status.json';
+/** The token, and what is behind it. */
+const PATH = /^\/([^/?]*)(\/[^?]*)?/;
 
 /** Nothing but what this server has; texts never become a part of the document. */
 const POLICY = [
@@ -57,14 +73,21 @@ const TYPES: Readonly<Record<keyof PageFiles, string>> = {
 /** This machine, by whatever port: one that is forwarded has another number. */
 const OUR_HOST = /^(?:localhost|127\.0\.0\.1)(?::\d{1,5})?$/;
 
-/** The answer; `data` is asked for what the page shows, JSON. */
-export function answerTo({ method, url = '', host = '' }: Asked, files: PageFiles, data: () => string): Answer {
+/** The answer. */
+export function answerTo({ method, url = '', host = '' }: Asked, { token, files, data }: Site): Answer {
   if (!OUR_HOST.test(host)) return refusal(421, 'this server is for http://127.0.0.1 and http://localhost alone');
   if (method !== 'GET') return refusal(405, 'GET only', { allow: 'GET' });
-  const [path = ''] = url.split('?', 1);
+  const [, given = '', path = ''] = PATH.exec(url) ?? [];
+  if (!isSame(given, token)) return refusal(403, 'open the whole address that autocert dashboard has printed');
   if (path === DATA_PATH) return found('application/json', data());
-  if (!isFile(path)) return refusal(404, 'there is nothing here; the page is at /');
+  if (!isFile(path)) return refusal(404, 'there is nothing here; the page is at the address that was printed');
   return found(TYPES[path], files[path]);
+}
+
+/** In a time that tells neither how long the token is, nor how much of it was right. */
+function isSame(given: string, token: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(token));
 }
 
 function isFile(path: string): path is keyof PageFiles {

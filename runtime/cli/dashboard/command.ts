@@ -15,8 +15,8 @@ export const DEFAULT_PORT = 9470;
 const MAX_SOCKETS = 4;
 
 const HELP = `
-It listens on 127.0.0.1 alone, and goes on until Ctrl-C. Whoever is logged in on this machine can open the page; it has no
-secrets, and changes nothing.
+It listens on 127.0.0.1 alone, and goes on until Ctrl-C. The address that it prints has a token in it, new at each start: who
+has the address sees the page, and other users of this machine do not. The page has no secrets, and changes nothing.
 
 Exit codes: 0 ended by you, 1 failed, 2 what was asked is wrong (a port that is taken, too), 3 the cluster cannot be reached,
 or does not let you list pods.

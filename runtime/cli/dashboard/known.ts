@@ -52,7 +52,7 @@ export class Known {
   blind(problem: string | undefined, namespace: string): void {
     if (problem === undefined) return;
     const line = `autocert doctor could not look: ${excerpt(problem, MAX_TEXT)}`;
-    this.#diagnosis = { diagnosis: { namespace, healthy: true, findings: [], notLookedAt: [line] } };
+    this.#diagnosis = { diagnosis: { namespace, healthy: true, findings: [], notLookedAt: [line], others: [] } };
     this.#json = undefined;
   }
 

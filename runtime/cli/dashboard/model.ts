@@ -4,6 +4,7 @@
  * @module
  */
 import type { Diagnosis } from '../doctor/run.ts';
+import { otherPodsText } from '../other-pods.ts';
 import type { Presence, Registration } from '../status/installation.ts';
 import type { StatusReport } from '../status/run.ts';
 import { excerpt } from '../terminal.ts';
@@ -49,6 +50,8 @@ export interface Dashboard {
   readonly pods: readonly PodRow[];
   /** There are more pods than are told of. */
   readonly more: boolean;
+  /** Pods of other installations, in a sentence. Absent: there are none. */
+  readonly otherPods?: string;
 }
 
 /** What it is made of. */
@@ -80,7 +83,8 @@ const PRESENCE_STATES: Readonly<Record<Presence, Component['state']>> = {
 /** See the module. */
 export function dashboardOf(facts: Facts): Dashboard {
   const { report, podsOf, readAt, everyMs, lost, diagnosis, diagnosedAt, serving } = facts;
-  const { installation, more } = report;
+  const { installation, more, others } = report;
+  const otherPods = otherPodsText(others);
   const pods = podRows(report.pods, readAt);
   const problems = problemsOf(installation, pods, diagnosis, readAt);
   return harmless({
@@ -98,6 +102,7 @@ export function dashboardOf(facts: Facts): Dashboard {
     namespaces: namespaceRows(pods),
     pods,
     more,
+    ...(otherPods !== undefined && { otherPods }),
   });
 }
 

@@ -7,6 +7,8 @@ import { sleep as realSleep, repeat, type Sleep } from '../../lib/loops.ts';
 import { aborted } from '../../lib/stop-signal.ts';
 import type { Connection } from '../cluster-connection.ts';
 import { diagnose } from '../doctor/run.ts';
+import { configIfKnown } from '../explain/configuration.ts';
+import { rememberConfig } from '../status/config-memory.ts';
 import { readStatus, type StatusScope } from '../status/run.ts';
 import { EVERY_MS, follow } from '../status/watch.ts';
 import { Known } from './known.ts';
@@ -53,11 +55,12 @@ export async function dashboard(options: DashboardOptions, effects: DashboardEff
   const connection = effects.connect();
   const connect = () => connection;
   const known = new Known(options, connection);
+  const source = { connect, configOf: rememberConfig(configIfKnown, monotonic) };
   let askedAt = Number.NEGATIVE_INFINITY;
   const isLooked = () => monotonic() - askedAt < LOOKING_MS;
   const pause = (what: keyof typeof PAUSES) => () => PAUSES[what][isLooked() ? 0 : 1];
 
-  const look = follow(() => readStatus(options, connect), {
+  const look = follow(() => readStatus(options, source), {
     onRead: (report) => known.read(report, now()),
     onLost: (problem) => known.lose(problem),
     everyMs: pause('status'),

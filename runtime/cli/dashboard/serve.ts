@@ -1,7 +1,8 @@
 /**
- * The dashboard's server: on loopback alone, with bounds for whoever else is on this machine.
+ * The dashboard's server: on loopback alone, behind a token, with bounds for whoever else is on this machine.
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { boundConnections } from '../../lib/connections.ts';
@@ -11,7 +12,7 @@ import type { PageFiles } from './page-files.ts';
 
 /** A server that listens. */
 export interface DashboardServer {
-  /** Base URL, with `/` at its end. */
+  /** Base URL with the token, and `/` at its end. Whoever knows it sees the page. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -28,14 +29,18 @@ const BOUNDS = {
   maxHeaderSize: 16_384,
 };
 
+/** Bytes of the token, which nobody guesses. */
+const TOKEN_BYTES = 24;
+
 /**
- * Listens on `port` of 127.0.0.1 (0: any).
+ * Listens on `port` of 127.0.0.1 (0: any), with a new token.
  * @param data what the page shows, JSON
  * @throws AutocertError `INVALID_INPUT` when the port is taken, or not allowed
  */
 export async function serveDashboard(port: number, files: PageFiles, data: () => string): Promise<DashboardServer> {
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const server = createServer(BOUNDS, ({ method, url, headers }, response) => {
-    const { status, headers: answered, body } = answerTo({ method, url, host: headers.host }, files, data);
+    const { status, headers: answered, body } = answerTo({ method, url, host: headers.host }, { token, files, data });
     response.writeHead(status, answered).end(body);
   });
   server.setTimeout(TIMEOUT_MS);
@@ -50,7 +55,7 @@ export async function serveDashboard(port: number, files: PageFiles, data: () =>
     server.listen(port, HOST, resolve);
   });
   return {
-    url: `http://${HOST}:${(server.address() as AddressInfo).port}/`,
+    url: `http://${HOST}:${(server.address() as AddressInfo).port}/${token}/`,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -7,6 +7,7 @@ import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Provisioner, type WebhookConfig } from '../../contract.ts';
+import { kubeconfig } from '../../kubernetes/kubeconfig.ts';
 import { readAll } from '../../kubernetes/wire.ts';
 import { AutocertError } from '../../lib/errors.ts';
 import { sleep } from '../../lib/loops.ts';
@@ -111,30 +112,22 @@ export async function startApiServer({
   signal,
 }: Surroundings): Promise<{ api: DemoApiServer; kubeconfig: string }> {
   const api = new DemoApiServer();
-  const kubeconfig = join(dir, 'kubeconfig.json');
-  writeKubeconfig(kubeconfig, { server: await api.listen() });
+  const file = join(dir, 'kubeconfig.json');
+  writeKubeconfig(file, { server: await api.listen() });
   signal.addEventListener('abort', () => api.close(), { once: true });
-  return { api, kubeconfig };
+  return { api, kubeconfig: file };
 }
 
 /** A kubeconfig for an API server that lets everyone in. `cluster`: its entry for the server. */
 export function writeKubeconfig(file: string, cluster: object): void {
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'demo', cluster }],
-    users: [{ name: 'webhook', user: {} }],
-    contexts: [{ name: 'demo', context: { cluster: 'demo', user: 'webhook' } }],
-    'current-context': 'demo',
-  };
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  writeFileSync(file, kubeconfig(cluster, {}), { mode: 0o600 });
 }
 
 /** `autocert webhook`, until it is ready. */
 export async function startWebhook(
   { dir, children, program, signal }: Surroundings,
   pki: InitializedPki,
-  kubeconfig: string,
+  kubeconfigFile: string,
 ): Promise<WebhookUrls> {
   const [port = 0, certificatePort = 0, healthPort = 0] = await freePorts(3);
   const urls = {
@@ -172,7 +165,7 @@ export async function startWebhook(
   };
   const file = join(dir, 'webhook.json');
   writeFileSync(file, JSON.stringify(config, null, 2));
-  void children.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfig } });
+  void children.node('webhook', [program, 'webhook', '--config', file], { env: { KUBECONFIG: kubeconfigFile } });
   await untilReady('the webhook', () => textOf(`${urls.health}/readyz`), signal);
   return urls;
 }

@@ -5,7 +5,9 @@
  */
 import type { RbacV1Subject, V1LabelSelector, V1NetworkPolicy, V1PolicyRule, V1RoleRef } from '@kubernetes/client-node';
 import type { SignerConfig, WebhookConfig } from '../../contract.ts';
+import type { Origin } from '../../kubernetes/pod-origin.ts';
 import type { InjectorConfig } from '../explain/injection.ts';
+import type { OtherPods } from '../other-pods.ts';
 import type { Installation } from '../status/installation.ts';
 import type { Stuck } from '../stuck.ts';
 import type { Known } from './look.ts';
@@ -40,8 +42,10 @@ export interface Facts {
   readonly namespaces: ReadonlyMap<string, Labels> | undefined;
   /** Pods of Autocert itself. */
   readonly systemPods: readonly SystemPod[] | undefined;
-  /** Pods that ask for a certificate and have not come to their end. */
+  /** Pods that ask this installation for a certificate and have not come to their end. */
   readonly pods: readonly AskingPod[] | undefined;
+  /** How many ask another. */
+  readonly otherPods: readonly OtherPods[];
   /** Pods of Autocert, or that ask for a certificate, which a controller cannot create. */
   readonly uncreated: readonly Uncreated[] | undefined;
 }
@@ -158,6 +162,8 @@ export interface AskingPod {
   readonly name: string;
   readonly labels: Labels;
   readonly injected: boolean;
+  /** Which installation has injected it. Absent: none, or it does not tell. */
+  readonly origin?: Origin;
   /** Image of its agent; absent: it has none. */
   readonly agentImage?: string;
   readonly stuck: readonly Stuck[];

@@ -3,7 +3,8 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
-import { Annotation, ContainerName, STATUS_INJECTED } from '../../contract.ts';
+import { Annotation, STATUS_INJECTED } from '../../contract.ts';
+import { agentsOf, originOf } from '../../kubernetes/pod-origin.ts';
 import { MIRROR } from '../../policy/judgement.ts';
 import { annotatedPods, MAX_PODS } from '../status/pods.ts';
 import { stuckContainers, unscheduled } from '../stuck.ts';
@@ -67,21 +68,17 @@ export async function readAskingPods(look: Look): Promise<readonly AskingPod[] |
 
 function askingPod(pod: V1Pod): AskingPod {
   const { namespace = '', name = '', labels = {}, annotations = {} } = pod.metadata ?? {};
-  const { initContainers = [], containers = [] } = pod.spec ?? {};
-  const agent = [...initContainers, ...containers].find((one) => isAgent(one.name));
+  const [agent] = agentsOf(pod);
+  const origin = originOf(pod);
   return {
     namespace,
     name,
     labels,
     injected: annotations[Annotation.status] === STATUS_INJECTED,
+    ...(origin && { origin }),
     ...(agent?.image !== undefined && { agentImage: excerpt(agent.image, MAX_TEXT) }),
     stuck: stuckContainers(pod),
   };
-}
-
-/** Whether a container of this name is an agent. */
-export function isAgent(name: string): boolean {
-  return Object.values(ContainerName).some((ours) => ours === name);
 }
 
 function isOver({ metadata, status }: V1Pod): boolean {

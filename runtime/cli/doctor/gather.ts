@@ -2,6 +2,8 @@
  * Gathers the facts, once, side by side. Reads no Secret, and writes nothing.
  * @module
  */
+
+import { OwnPods } from '../other-pods.ts';
 import type { Facts } from './facts.ts';
 import { readApis, readDns, readNamespaces, readNodes } from './gather-cluster.ts';
 import {
@@ -16,7 +18,7 @@ import {
 import { readAskingPods, readSystemPods } from './gather-pods.ts';
 import { readServices, readWebhooks } from './gather-webhooks.ts';
 import type { Look } from './look.ts';
-import { isOfAnother, otherWebhooks } from './other-installations.ts';
+import { otherInjector, otherWebhooks } from './other-installations.ts';
 import { ownLabel } from './ours.ts';
 import { serverClock } from './server-clock.ts';
 import { readUncreated } from './uncreated.ts';
@@ -54,6 +56,7 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
   ]);
   const label = ownLabel({ configuration, webhooks, namespace });
   const others = otherWebhooks(webhooks ?? [], namespace, label);
+  const own = new OwnPods(namespace);
   return {
     namespace,
     clock,
@@ -71,8 +74,8 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     nodes,
     namespaces: labels,
     systemPods,
-    // Those of another installation are its own to look after.
-    pods: pods?.filter((pod) => !isOfAnother(labels?.get(pod.namespace), others, label)),
+    pods: pods?.filter((pod) => own.has(pod.origin ?? otherInjector(labels?.get(pod.namespace), others, label))),
+    otherPods: own.others,
     uncreated,
   };
 }

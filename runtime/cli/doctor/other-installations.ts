@@ -4,7 +4,9 @@
  */
 import type { V1LabelSelector } from '@kubernetes/client-node';
 import { DOMAIN, type NamespaceLabel } from '../../contract.ts';
+import type { Origin } from '../../kubernetes/pod-origin.ts';
 import { selects } from '../../kubernetes/selectors.ts';
+import { clusterName } from '../../policy/cluster-names.ts';
 import { isLabelled } from '../../policy/namespace-label.ts';
 import type { Facts, RegisteredWebhook } from './facts.ts';
 import { isOfInstallation } from './ours.ts';
@@ -35,10 +37,23 @@ export function goesBy(selector: V1LabelSelector | undefined, { key, value }: Na
   );
 }
 
-/** Whether the pods of a namespace are another installation's, and not this one's. */
-export function isOfAnother(labels: Labels | undefined, others: readonly RegisteredWebhook[], own: NamespaceLabel) {
-  if (labels === undefined || isLabelled(labels, own)) return false;
-  return others.some(({ namespaceSelector }) => namespaceSelector !== undefined && selects(namespaceSelector, labels));
+/** Which of the others injects the pods of a namespace; `undefined`: none, or this installation does. */
+export function otherInjector(
+  labels: Labels | undefined,
+  others: readonly RegisteredWebhook[],
+  own: NamespaceLabel,
+): Origin | undefined {
+  if (labels === undefined || isLabelled(labels, own)) return undefined;
+  const found = others.find(
+    ({ namespaceSelector }) => namespaceSelector !== undefined && selects(namespaceSelector, labels),
+  );
+  return found && originOfWebhook(found);
+}
+
+function originOfWebhook({ configuration, service }: RegisteredWebhook): Origin {
+  const namespace = service?.namespace;
+  const isAutocert = namespace !== undefined && configuration === clusterName('autocert', namespace);
+  return isAutocert ? { kind: 'autocert', namespace } : { kind: 'original' };
 }
 
 /** Namespaces that have the label of this installation, and are another's, too. */

@@ -2,10 +2,10 @@
  * Checks of pods that ask for a certificate and are there.
  * @module
  */
+import { isAgent } from '../../kubernetes/pod-origin.ts';
 import { isLabelled } from '../../policy/namespace-label.ts';
 import type { AskingPod, Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { isAgent } from './gather-pods.ts';
 import { isOlder } from './image-version.ts';
 import { hasWebhook, isLeftAlone, isOfImage, named, ownLabel } from './ours.ts';
 

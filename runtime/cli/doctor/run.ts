@@ -5,6 +5,7 @@
 import { stringify } from 'yaml';
 import { AutocertError } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
+import type { OtherPods } from '../other-pods.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
 import { CHECKS } from './checks.ts';
@@ -38,6 +39,8 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
   /** A line each. */
   readonly notLookedAt: readonly string[];
+  /** Pods that are another installation's, and were not looked at for that. */
+  readonly others: readonly OtherPods[];
 }
 
 /**
@@ -59,7 +62,7 @@ export async function diagnose(
     throw new AutocertError('FORBIDDEN', message);
   }
   const findings = findingsOf(CHECKS, facts);
-  return { namespace, healthy: findings.length === 0, findings, notLookedAt };
+  return { namespace, healthy: findings.length === 0, findings, notLookedAt, others: facts.otherPods };
 }
 
 /**

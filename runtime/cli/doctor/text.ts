@@ -2,12 +2,14 @@
  * A diagnosis for people: a line each. Pure.
  * @module
  */
+import { otherPodsText } from '../other-pods.ts';
 import { type Paint, printable } from '../terminal.ts';
 import { counted } from './ours.ts';
 import type { Diagnosis } from './run.ts';
 
 /** Text; ends in a newline. */
-export function diagnosisText({ namespace, findings, notLookedAt }: Diagnosis, checks: number, paint: Paint): string {
+export function diagnosisText(diagnosis: Diagnosis, checks: number, paint: Paint): string {
+  const { namespace, findings, notLookedAt, others } = diagnosis;
   const wrong = findings.filter(({ severity }) => severity === 'error').length;
   const counts = [
     ...(wrong > 0 ? [`${counted(wrong, 'thing')} wrong`] : []),
@@ -20,5 +22,7 @@ export function diagnosisText({ namespace, findings, notLookedAt }: Diagnosis, c
     return `${word} [${check}] ${paint('bold', printable(object))}: ${printable(message)} — ${printable(remedy)}`;
   });
   const unseen = notLookedAt.map((line) => paint('dim', `not looked at: ${printable(line)}`));
-  return `${[paint('bold', heading), ...lines, ...unseen].join('\n')}\n`;
+  const other = otherPodsText(others);
+  const last = other === undefined ? [] : [paint('dim', printable(other))];
+  return `${[paint('bold', heading), ...lines, ...unseen, ...last].join('\n')}\n`;
 }

@@ -43,6 +43,7 @@ export function configIn({ text, source }: { readonly text: string; readonly sou
 export async function configOfCluster(
   cluster: { readonly api: Pick<KubernetesApi, 'get'> } | undefined,
   namespace: string,
+  addressOf: typeof apiServerAddress = apiServerAddress,
 ): Promise<InjectorConfig> {
   if (!cluster) throw invalid('without a cluster, --config FILE has to say how Autocert is set up');
   const { api } = cluster;
@@ -58,10 +59,7 @@ export async function configOfCluster(
   const source = (name: string) => `configmap/${name} of namespace ${namespace}`;
   const webhook = await read(CONFIG.webhook);
   if (webhook !== undefined) {
-    // The running webhook is told this address by kubelet, and reserves it.
-    const path = '/api/v1/namespaces/default/services/kubernetes';
-    const apiServer = await api.get<V1Service>(path).catch(() => undefined);
-    return parseWebhookConfig(webhook, source(CONFIG.webhook), apiServer?.spec?.clusterIP);
+    return parseWebhookConfig(webhook, source(CONFIG.webhook), await addressOf(api));
   }
   const signer = await read(CONFIG.signer);
   if (signer !== undefined) return policyInjection(signer, source(CONFIG.signer));
@@ -70,11 +68,18 @@ export async function configOfCluster(
   );
 }
 
+/** The running webhook is told this address by kubelet, and reserves it. */
+async function apiServerAddress(api: Pick<KubernetesApi, 'get'>): Promise<string | undefined> {
+  const path = '/api/v1/namespaces/default/services/kubernetes';
+  return (await api.get<V1Service>(path).catch(() => undefined))?.spec?.clusterIP;
+}
+
 /** What keeps nobody from telling the rest: there is none, it is wrong, or the user may not read it. */
 const UNKNOWN: readonly string[] = ['INVALID_INPUT', 'INVALID_CONFIG', 'FORBIDDEN'];
 
 /**
- * The same for those who can do without; `undefined`: it cannot be known.
+ * The same for those who can do without, and who judge no name: the API server's address is not among those that it
+ * reserves. `undefined`: it cannot be known.
  * @throws AutocertError `UNAVAILABLE`, `UNAUTHENTICATED`
  */
 export async function configIfKnown(
@@ -82,7 +87,7 @@ export async function configIfKnown(
   namespace: string,
 ): Promise<InjectorConfig | undefined> {
   try {
-    return await configOfCluster({ api }, namespace);
+    return await configOfCluster({ api }, namespace, async () => undefined);
   } catch (error) {
     if (error instanceof AutocertError && UNKNOWN.includes(error.code)) return undefined;
     throw error;

@@ -9,6 +9,7 @@ import { withCluster } from '../cluster-options.ts';
 import { endWanted } from '../end-wanted.ts';
 import { endingUnreachable } from '../exit-codes.ts';
 import { colourWanted, painter, print } from '../terminal.ts';
+import type { StatusEffects } from './run.ts';
 
 const HELP = `
 Exit codes: 0 shown, 1 failed, 2 what was asked is wrong, 3 the cluster cannot be reached, or does not let you list pods.
@@ -37,14 +38,20 @@ export function addStatus(program: Command): void {
       endingUnreachable(async () => {
         const [{ status }, { connect }] = await Promise.all([import('./run.ts'), import('../cluster-connection.ts')]);
         const paint = painter(colourWanted(process.stdout, process.env));
-        const read = (to: Connection) => status(options, { connect: () => to, now: new Date(), paint });
+        const read = (to: Connection, more: Partial<StatusEffects> = {}) =>
+          status(options, { connect: () => to, now: new Date(), paint, ...more });
         if (!options.watch) return print(await read(connect(options)));
-        const { watchStatus } = await import('./watch.ts');
+        const [{ watchStatus }, { rememberConfig }, { configIfKnown }] = await Promise.all([
+          import('./watch.ts'),
+          import('./config-memory.ts'),
+          import('../explain/configuration.ts'),
+        ]);
+        const configOf = rememberConfig(configIfKnown, () => performance.now());
         const connection = connect(options, 1); // the whole of it takes a dozen small requests
         const stop = endWanted();
         const rows = process.stdout.isTTY ? { rows: () => process.stdout.rows } : {};
         const effects = { write: print, stop, now: () => new Date(), ...rows };
-        await Promise.race([watchStatus(() => read(connection), effects), aborted(stop)]);
+        await Promise.race([watchStatus(() => read(connection, { configOf }), effects), aborted(stop)]);
         process.exit(); // a question that is still open would keep it for a quarter of a minute
       }),
     );

@@ -11,6 +11,7 @@ import { clusterName } from '../../policy/cluster-names.ts';
 import { labelOf, labelText } from '../../policy/namespace-label.ts';
 import { fingerprintOf, isCertificate, isIssuedByPem, splitPem, validityOf } from '../../x509/certificate.ts';
 import { configIfKnown } from '../explain/configuration.ts';
+import type { InjectorConfig } from '../explain/injection.ts';
 
 /** What of an object can be told: `unknown`: the user may not read it. */
 export type Presence = 'there' | 'missing' | 'unknown';
@@ -91,9 +92,14 @@ const MAX_AUTHORITIES = 20;
 
 /**
  * Reads it.
+ * @param config by which it runs, as far as that is known
  * @throws AutocertError what the API server answers, unless it is that an object is not there, or not to be read
  */
-export async function readInstallation(api: Api, namespace: string): Promise<Installation> {
+export async function readInstallation(
+  api: Api,
+  namespace: string,
+  config: Promise<InjectorConfig | undefined> = configIfKnown(api, namespace),
+): Promise<Installation> {
   const [parts, certificates, registrations, settings] = await Promise.all([
     Promise.all(PARTS.map((part) => readPart(api, namespace, part))),
     look<V1ConfigMap>(api, `/api/v1/namespaces/${namespace}/configmaps/${PkiObject.certificates}`),
@@ -101,13 +107,12 @@ export async function readInstallation(api: Api, namespace: string): Promise<Ins
       readWebhook(api, clusterName('autocert', namespace)),
       ...POLICIES.map(([plural, name]) => readPolicy(api, plural, clusterName(name, namespace))),
     ]),
-    readSettings(api, namespace),
+    config.then(settingsOf),
   ]);
   return { namespace, parts, ...authorities(certificates.object?.data), registrations, ...(settings && { settings }) };
 }
 
-async function readSettings(api: Api, namespace: string): Promise<Settings | undefined> {
-  const config = await configIfKnown(api, namespace);
+function settingsOf(config: InjectorConfig | undefined): Settings | undefined {
   return config && { namespaceLabel: labelText(labelOf(config)), mode: config.mode ?? 'enforce' };
 }
 

@@ -7,6 +7,9 @@ import { Annotation, STATUS_INJECTED, VolumeName } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { isHidden } from '../../kubernetes/cluster-state.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
+import { type Origin, originOf } from '../../kubernetes/pod-origin.ts';
+import { signerName } from '../../policy/cluster-names.ts';
+import { type OtherPods, OwnPods } from '../other-pods.ts';
 import { type IssuedCertificate, type News, readNews, type Warning } from './news.ts';
 
 /** What kubelet's last request says. */
@@ -44,6 +47,8 @@ export interface PodStatuses {
   readonly pods: readonly PodStatus[];
   /** There are more than {@link MAX_PODS}. */
   readonly more: boolean;
+  /** Pods of other installations, which are not among them. */
+  readonly others: readonly OtherPods[];
 }
 
 /** A PodCertificateRequest as far as it is looked at. */
@@ -65,22 +70,30 @@ export const MAX_PODS = 10_000;
 const ENDS = ['Issued', 'Denied', 'Failed'] as const;
 
 /**
- * Reads the pods of a namespace, or of all of them.
- * @param signer of native delivery
+ * Reads an installation's pods of a namespace, or of all of them.
+ * @param autocert namespace of the installation
+ * @param otherOf who else injects the pods of a namespace: asked for those that do not tell by themselves
  * @throws AutocertError what the API server answers
  */
-export async function readPods(api: Api, namespace: string | undefined, signer: string): Promise<PodStatuses> {
+export async function readPods(
+  api: Api,
+  namespace: string | undefined,
+  autocert: string,
+  otherOf: (namespace: string) => Promise<Origin | undefined>,
+): Promise<PodStatuses> {
   const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
   const [requests, news] = await Promise.all([
-    readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`, signer),
+    readRequests(api, `/apis/certificates.k8s.io/v1${scope}/podcertificaterequests`, signerName(autocert)),
     readNews(api, namespace, MAX_PODS),
   ]);
+  const own = new OwnPods(autocert);
   const pods: PodStatus[] = [];
   for await (const pod of annotatedPods(api, namespace)) {
-    if (pods.length === MAX_PODS) return { pods, more: true };
+    if (!own.has(originOf(pod) ?? (await otherOf(pod.metadata?.namespace ?? '')))) continue;
+    if (pods.length === MAX_PODS) return { pods, more: true, others: own.others };
     pods.push(statusOf(pod, requests, news));
   }
-  return { pods, more: false };
+  return { pods, more: false, others: own.others };
 }
 
 /**

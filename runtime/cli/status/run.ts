@@ -4,11 +4,12 @@
  */
 import { stringify } from 'yaml';
 import { AutocertError } from '../../lib/errors.ts';
-import { signerName } from '../../policy/cluster-names.ts';
 import type { Connection } from '../cluster-connection.ts';
+import { configIfKnown } from '../explain/configuration.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
 import { type Installation, readInstallation } from './installation.ts';
+import { otherInjectors } from './other-injectors.ts';
 import { type PodStatuses, readPods } from './pods.ts';
 import { statusText } from './text.ts';
 
@@ -28,6 +29,8 @@ export interface StatusEffects {
   readonly connect: () => Connection;
   readonly now: Date;
   readonly paint: Paint;
+  /** The configuration. @default read from the cluster each time */
+  readonly configOf?: typeof configIfKnown;
 }
 
 /** Whose pods, and where Autocert is. */
@@ -42,7 +45,10 @@ export interface StatusReport extends PodStatuses {
  * Reads it.
  * @throws AutocertError as {@link status} does
  */
-export async function readStatus(scope: StatusScope, connect: () => Connection): Promise<StatusReport> {
+export async function readStatus(
+  scope: StatusScope,
+  { connect, configOf = configIfKnown }: Pick<StatusEffects, 'connect' | 'configOf'>,
+): Promise<StatusReport> {
   const { namespace, allNamespaces, autocertNamespace } = scope;
   if (allNamespaces && namespace !== undefined) {
     throw new AutocertError('INVALID_INPUT', 'give either --namespace or --all-namespaces');
@@ -51,9 +57,11 @@ export async function readStatus(scope: StatusScope, connect: () => Connection):
   const { api, namespace: usual = 'default' } = connect();
   const whose = namespace ?? usual;
   checkNamespaceName(whose);
+  const podsOf = allNamespaces ? undefined : whose;
+  const config = configOf(api, autocertNamespace);
   const [installation, found] = await Promise.all([
-    readInstallation(api, autocertNamespace),
-    readPods(api, allNamespaces ? undefined : whose, signerName(autocertNamespace)),
+    readInstallation(api, autocertNamespace, config),
+    readPods(api, podsOf, autocertNamespace, otherInjectors(api, autocertNamespace, podsOf, config)),
   ]);
   return { installation, ...found };
 }
@@ -63,12 +71,12 @@ export async function readStatus(scope: StatusScope, connect: () => Connection):
  * @throws AutocertError `INVALID_INPUT` for what is asked; `INVALID_CONFIG`, `UNAVAILABLE`, `UNAUTHENTICATED` and
  * `FORBIDDEN` for the cluster
  */
-export async function status(options: StatusOptions, { connect, now, paint }: StatusEffects): Promise<string> {
+export async function status(options: StatusOptions, { now, paint, ...source }: StatusEffects): Promise<string> {
   const { output, watch } = options;
   if (watch && (output === 'json' || output === 'yaml')) {
     throw new AutocertError('INVALID_INPUT', `--watch is for people: with -o table or wide, not ${output}`);
   }
-  const report = await readStatus(options, connect);
+  const report = await readStatus(options, source);
   if (output === 'json') return `${JSON.stringify(report, null, 2)}\n`;
   if (output === 'yaml') return stringify(report, { lineWidth: 0 });
   return statusText(report.installation, report, output === 'wide', now, paint);

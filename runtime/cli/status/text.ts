@@ -6,6 +6,7 @@
 import { NAMESPACE_LABEL } from '../../contract.ts';
 import { labelText } from '../../policy/namespace-label.ts';
 import { daysUntil, endsSoon } from '../ends.ts';
+import { otherPodsText } from '../other-pods.ts';
 import { tableLines } from '../table.ts';
 import { type Paint, printable } from '../terminal.ts';
 import type { Installation, Part, Registration, Settings } from './installation.ts';
@@ -76,8 +77,10 @@ function partRow({ name, object, presence, ready = 0, wanted = 0 }: Part): Row {
   };
 }
 
-function podLines({ pods, more }: PodStatuses, wide: boolean, paint: Paint): string[] {
-  if (pods.length === 0) return ['No pod asks for a certificate here.'];
+function podLines({ pods, more, others }: PodStatuses, wide: boolean, paint: Paint): string[] {
+  const other = otherPodsText(others);
+  const last = other === undefined ? [] : ['', printable(other)];
+  if (pods.length === 0) return ['No pod asks for a certificate here.', ...last];
   const header = [
     'NAMESPACE',
     'NAME',
@@ -97,6 +100,7 @@ function podLines({ pods, more }: PodStatuses, wide: boolean, paint: Paint): str
     ...(missing.length > 0
       ? ['', `${missing.length} of ${pods.length} not injected; autocert explain pod/NAME -n NAMESPACE says why`]
       : []),
+    ...last,
   ];
 }
 

@@ -132,6 +132,7 @@ export function migrationSteps(context: Context): Step[] {
         const status = await autocert(context, ['status', '-A', '--autocert-namespace', NEW.namespace]);
         assert.match(status, /^ {2}label +autocert\.example\.com=enabled /m);
         assert.match(status, /^ {2}mode +report /m);
+        assert.match(status, /^Of other installations, and not told of here: \d+ of the Go original$/m);
       },
     },
     {

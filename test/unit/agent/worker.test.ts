@@ -61,7 +61,14 @@ describe.each(PROGRAMS)('%s', (_, program) => {
     await using endpoint = await startEndpoint(authority);
     const { code, stdout, stderr } = await run(program, ['--once'], agentEnvironment(authority, endpoint, folder));
     expect([code, stderr]).toEqual([0, '']);
-    const fields = { msg: 'certificate written', level: 30, pod: 'web-0', namespace: 'shop', names: 'DNS:localhost' };
+    const fields = {
+      component: 'agent',
+      msg: 'certificate written',
+      level: 30,
+      pod: 'web-0',
+      namespace: 'shop',
+      names: 'DNS:localhost',
+    };
     expect(JSON.parse(stdout)).toMatchObject(fields);
   });
 });

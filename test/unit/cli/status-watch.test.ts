@@ -5,10 +5,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CONFIG_EVERY_MS, rememberConfig } from '../../../runtime/cli/status/config-memory.ts';
 import { status } from '../../../runtime/cli/status/run.ts';
 import { watchStatus } from '../../../runtime/cli/status/watch.ts';
 import { painter } from '../../../runtime/cli/terminal.ts';
-import { kubeconfig } from '../../support/kubeconfig.ts';
+import { kubeconfig } from '../../../runtime/kubernetes/kubeconfig.ts';
+import { ObjectStore } from '../../support/object-store.ts';
+import { webhookConfig } from '../../support/reviews.ts';
 
 const NOW = new Date('2026-11-29T12:00:00Z');
 const STAMP = NOW.toISOString();
@@ -73,6 +76,58 @@ describe('autocert status --watch', () => {
     const options = { allNamespaces: true, output, autocertNamespace: 'step', watch: true };
     const effects = { connect: () => ({}), now: NOW, paint: painter(false) };
     await expect(status(options, effects as never)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('what hardly ever changes', () => {
+  /** The configuration as somebody sees it who looks again and again, and how often it was read. */
+  function watching(read: () => Promise<undefined> = async () => undefined) {
+    const reads: string[] = [];
+    let clock = 0;
+    const configOf = rememberConfig(
+      (_, namespace) => {
+        reads.push(namespace);
+        return read();
+      },
+      () => clock,
+    );
+    const later = async (ms: number) => {
+      clock += ms;
+      await configOf({} as never, 'step');
+    };
+    return { reads, later };
+  }
+
+  test('is read anew after half a minute, and not before', async () => {
+    const { reads, later } = watching();
+    await later(0);
+    await later(2_000);
+    await later(CONFIG_EVERY_MS - 2_001);
+    expect(reads).toEqual(['step']);
+    await later(1);
+    expect(reads).toEqual(['step', 'step']);
+  });
+
+  test('is read anew at once when it could not be read', async () => {
+    const failures = [new Error('no route')];
+    const { reads, later } = watching(async () => {
+      const failure = failures.pop();
+      if (failure) throw failure;
+      return undefined;
+    });
+    await expect(later(0)).rejects.toThrow('no route');
+    await later(2_000);
+    expect(reads).toHaveLength(2);
+  });
+
+  test('takes no look at the API server’s Service', async () => {
+    const store = new ObjectStore();
+    const data = { 'config.json': JSON.stringify(webhookConfig()) };
+    store.objects.set('/api/v1/namespaces/step/configmaps/autocert-config', { data });
+    const options = { allNamespaces: true, output: 'json', autocertNamespace: 'step' } as const;
+    const text = await status(options, { connect: () => ({ api: store }), now: NOW, paint: painter(false) });
+    expect(JSON.parse(text).installation.settings).toMatchObject({ mode: 'enforce' });
+    expect(store.calls.filter((call) => call.includes('/services/'))).toEqual([]);
   });
 });
 

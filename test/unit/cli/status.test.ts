@@ -240,6 +240,88 @@ describe('the status of pods', () => {
     });
   });
 
+  describe('of another installation in the same cluster', () => {
+    const sidecar = (name: string, namespace: string) =>
+      runningPod(
+        { status: 'injected' },
+        {
+          metadata: { ...injectedPod(name, {}).metadata, namespace: 'shop' },
+          spec: {
+            initContainers: [
+              {
+                name: 'autocert-renewer',
+                env: [{ name: 'AUTOCERT_URL', value: `https://autocert.${namespace}.svc:4444` }],
+              },
+            ],
+          },
+        },
+      );
+    const registration = (name: string, namespace: string, matchLabels: object) => ({
+      metadata: { name },
+      webhooks: [
+        {
+          name: 'autocert.step.sm',
+          rules: [{ apiGroups: [''], resources: ['pods'], operations: ['CREATE'] }],
+          clientConfig: { service: { namespace, name: 'autocert' } },
+          namespaceSelector: { matchLabels },
+        },
+      ],
+    });
+    /** Beside an installation in namespace `tls`, whose webhook goes by another label. */
+    const beside = (labels: object) => {
+      const store = cluster();
+      store.lists
+        .set(SHOP, [
+          sidecar('a-ours', 'step'),
+          sidecar('b-theirs', 'tls'),
+          runningPod({}, { metadata: { name: 'c-plain' } }),
+        ])
+        .set(`${REGISTRATION}/mutatingwebhookconfigurations`, [
+          registration('autocert', 'step', { 'autocert.step.sm': 'enabled' }),
+          registration('autocert.tls', 'tls', { 'tls.example.com': 'on' }),
+        ]);
+      store.objects.set('/api/v1/namespaces/shop', { metadata: { name: 'shop', labels } });
+      return store;
+    };
+    const names = async (store: ObjectStore, options?: Partial<StatusOptions>) =>
+      (await told(store, options)).pods.map(({ name }: { name: string }) => name);
+
+    test('is not told, but how many there are, and of which one', async () => {
+      const store = beside({ 'autocert.step.sm': 'enabled' });
+      store.objects.set('/api/v1/namespaces/tls/configmaps/autocert-config', {
+        data: {
+          'config.json': JSON.stringify({
+            ...webhookConfig(),
+            namespaceLabel: { key: 'tls.example.com', value: 'on' },
+          }),
+        },
+      });
+      expect(await names(store)).toEqual(['a-ours', 'c-plain']);
+      expect(await names(store, { autocertNamespace: 'tls' })).toEqual(['b-theirs']);
+      expect((await told(store)).others).toEqual([{ kind: 'autocert', namespace: 'tls', pods: 1 }]);
+      expect(await show(store, { output: 'table' })).toMatch(
+        /\n\nOf other installations, and not told of here: 1 of Autocert in namespace tls\n$/,
+      );
+    });
+
+    test('goes by the label of the namespace where a pod is not injected', async () => {
+      expect(await names(beside({ 'tls.example.com': 'on' }))).toEqual(['a-ours']);
+      expect(await names(beside({}))).toEqual(['a-ours', 'c-plain']);
+      const both = { 'autocert.step.sm': 'enabled', 'tls.example.com': 'on' };
+      expect(await names(beside(both))).toEqual(['a-ours', 'c-plain']);
+      const unseen = beside({ 'tls.example.com': 'on' });
+      unseen.failures.set('/api/v1/namespaces/shop', apiError(403, 'Forbidden', 'no'));
+      expect(await names(unseen)).toEqual(['a-ours', 'c-plain']);
+    });
+
+    test('costs no question as long as every pod tells whose it is', async () => {
+      const store = beside({});
+      store.lists.set(SHOP, [sidecar('a-ours', 'step'), sidecar('b-theirs', 'tls')]);
+      await show(store);
+      expect(store.calls.filter((call) => /\/shop$|webhookconfigurations$/.test(call))).toEqual([]);
+    });
+  });
+
   test('is told without requests, where there is no such API or it may not be read', async () => {
     for (const code of [403, 404]) {
       const store = cluster();

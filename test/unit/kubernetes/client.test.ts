@@ -264,6 +264,13 @@ describe('load', () => {
     expect(await KubernetesApi.load().get('/a')).toMatchObject({ authorization: 'Bearer from-plugin' });
   });
 
+  test('names a kubeconfig that cannot be read once, with why not and what to do', () => {
+    const file = join(dir, 'none');
+    process.env.KUBECONFIG = file;
+    const message = `no cluster is known: cannot read ${file}: no such file or directory (ENOENT); name a kubeconfig by --kubeconfig FILE or KUBECONFIG`;
+    expect(() => KubernetesApi.load()).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message }));
+  });
+
   test.each([
     [{ 'auth-provider': { name: 'oidc' } }, 'here', /auth-provider "oidc" is not supported/],
     [{ token: 'x' }, 'nowhere', /current-context does not name a context/],

@@ -11,6 +11,7 @@ import { clockText, lengthText } from './times.ts';
 /** Between two questions, and until one has failed, milliseconds. */
 const EVERY_MS = 2_000;
 const TIMEOUT_MS = 8_000;
+const FORBIDDEN = 403;
 /** What is older than this is told to be old. */
 const OLD_MS = 20_000;
 
@@ -19,12 +20,15 @@ const pods = new PodsView();
 let shown: Dashboard | undefined;
 /** Since when nobody answers. */
 let silentSince: Date | undefined;
+/** Whether the program that answers now is another: its token is. */
+let isForeign = false;
 let next: ReturnType<typeof setTimeout> | undefined;
 
 async function ask(): Promise<void> {
   clearTimeout(next);
   try {
-    const response = await fetch('/status.json', { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch('status.json', { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    isForeign = response.status === FORBIDDEN;
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     shown = (await response.json()) as Dashboard;
     silentSince = undefined;
@@ -57,7 +61,10 @@ function linkOf(now: number): { readonly state: string; readonly words: string; 
   const age = read ? Math.max(0, now - read.getTime()) : 0;
   const asOf = read ? `What is shown here is of ${clockText(read)}.` : '';
   if (silentSince) {
-    const banner = `Connection lost: autocert dashboard has not answered since ${clockText(silentSince)}. ${asOf} Start it again, or look at its terminal.`;
+    const remedy = isForeign
+      ? 'It was started again: open the address that it prints now.'
+      : 'Start it again, and open the address that it prints, or look at its terminal.';
+    const banner = `Connection lost: autocert dashboard has not answered since ${clockText(silentSince)}. ${asOf} ${remedy}`;
     return { state: 'lost', words: 'Connection lost', banner };
   }
   if (!shown) return { state: 'waiting', words: 'Connecting', banner: '' };

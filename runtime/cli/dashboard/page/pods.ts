@@ -35,6 +35,7 @@ const keyOf = ({ namespace, name }: PodRow) => `${namespace}/${name}`;
 export class PodsView {
   #pods: readonly PodRow[] = [];
   #more = false;
+  #otherPods = '';
   #renewals: Renewal[] = [];
   /** When the certificates ended that were shown last. */
   #ends: ReadonlyMap<string, string> = new Map();
@@ -56,9 +57,10 @@ export class PodsView {
   }
 
   /** Takes what is new. */
-  show({ pods, namespaces, more }: Dashboard): void {
+  show({ pods, namespaces, more, otherPods }: Dashboard): void {
     this.#pods = pods;
     this.#more = more;
+    this.#otherPods = otherPods === undefined ? '' : ` ${otherPods}.`;
     for (const pod of pods) this.#notice(pod);
     this.#ends = new Map(pods.map((pod) => [keyOf(pod), pod.notAfter ?? '']));
     this.#namespaces.show(namespaces, ({ name }) => name);
@@ -85,7 +87,7 @@ export class PodsView {
     const fitting = this.#pods.filter((pod) => words.every((word) => fits(pod, word)));
     this.#rows.show(fitting.slice(0, MAX_ROWS), keyOf);
     this.tick(Date.now());
-    setText(byId('pods-note'), this.#note(fitting.length));
+    setText(byId('pods-note'), this.#note(fitting.length) + this.#otherPods);
     for (const button of document.querySelectorAll('#namespaces button')) {
       const { namespace = '' } = (button as HTMLElement).dataset;
       setAttribute(button, 'aria-pressed', String(this.#filter.value.trim() === ONLY + namespace));

@@ -42,7 +42,7 @@ const issued = (begins: number, ends: number) =>
 
 function shown(pods: readonly PodStatus[], rest: Partial<Facts> & { installation?: Installation } = {}) {
   const { installation = INSTALLATION, ...facts } = rest;
-  const report = { installation, pods, more: false };
+  const report = { installation, pods, more: false, others: [] };
   return dashboardOf({ report, readAt: NOW, everyMs: 2_000, serving: [], ...facts });
 }
 
@@ -118,7 +118,7 @@ describe('problems', () => {
       { ...finding, object: 'node/a', severity: 'warning' },
       { ...finding, object: 'namespace/shop', severity: 'error' },
     ] as const;
-    const diagnosis = { namespace: 'step', healthy: false, findings, notLookedAt: ['nodes'] };
+    const diagnosis = { namespace: 'step', healthy: false, findings, notLookedAt: ['nodes'], others: [] };
     const data = shown([pod('a', { injected: false })], { diagnosis, diagnosedAt: NOW });
     expect(data.problems.map(({ object, message }) => [object, message])).toEqual([
       ['namespace/shop', 'm'],

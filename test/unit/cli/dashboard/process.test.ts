@@ -1,41 +1,24 @@
 /** `autocert dashboard`, run as its users run it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { kubeconfig } from '../../../support/kubeconfig.ts';
+import { type EmptyCluster, emptyCluster, USER_TOKEN } from '../../../support/empty-cluster.ts';
 
-let refuses = false;
-const server = createServer(({ url = '' }, response) => {
-  response.writeHead(refuses ? 403 : url.includes('/pods') ? 200 : 404).end('{}');
-});
-let folder: string;
+let cluster: EmptyCluster;
 let child: ChildProcess;
 let said = '';
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  folder = mkdtempSync(join(tmpdir(), 'dashboard-'));
-  const { port } = server.address() as AddressInfo;
-  const config = kubeconfig({ server: `http://127.0.0.1:${port}` }, { token: 'a-token-of-the-user' }, 'shop');
-  writeFileSync(join(folder, 'config'), config);
+  cluster = await emptyCluster();
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => cluster.stop());
 afterEach(() => {
   child.kill('SIGKILL');
-  refuses = false;
+  cluster.refuses = false;
 });
 
 /** Starts it; `exit` is its code. */
 function start(...args: readonly string[]): { readonly exit: Promise<number> } {
-  const all = ['runtime/cli/main.ts', 'dashboard', '--kubeconfig', join(folder, 'config'), ...args];
+  const all = ['runtime/cli/main.ts', 'dashboard', '--kubeconfig', cluster.kubeconfig, ...args];
   child = spawn(process.execPath, all, {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -67,7 +50,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
       200,
       expect.objectContaining({ namespace: 'step', podsOf: 'shop', pods: [] }),
     ]);
-    expect(page + text).not.toContain('a-token-of-the-user');
+    expect(page + text).not.toContain(USER_TOKEN);
     child.kill(signal);
     expect(await exit).toBe(0);
     await expect(fetch(url)).rejects.toThrow();
@@ -83,7 +66,7 @@ test.each([
 ] as const)(
   'it ends at once for %s',
   async (_, args, refused, code, words) => {
-    refuses = refused;
+    cluster.refuses = refused;
     const { exit } = start(...args);
     expect([await exit, said]).toEqual([code, expect.stringMatching(words)]);
   },

@@ -3,9 +3,13 @@ import { connect } from 'node:net';
 import { answerTo } from '../../../../runtime/cli/dashboard/answer.ts';
 import { serveDashboard } from '../../../../runtime/cli/dashboard/serve.ts';
 
+const TOKEN = 'a-token-of-32-characters-or-so--';
 const FILES = { '/': '<!doctype html>', '/style.css': 'a{}', '/page.js': '1', '/icon.svg': '<svg/>' };
-const ask = (asked: Parameters<typeof answerTo>[0]) =>
-  answerTo({ method: 'GET', url: '/', host: '127.0.0.1:9470', ...asked }, FILES, () => '{"a":1}');
+const SITE = { token: TOKEN, files: FILES, data: () => '{"a":1}' };
+/** A question at an address behind the token. */
+const ask = ({ url = '/', ...asked }: Parameters<typeof answerTo>[0]) => askAt(`/${TOKEN}${url}`, asked);
+const askAt = (url: string | undefined, asked: Parameters<typeof answerTo>[0] = {}) =>
+  answerTo({ method: 'GET', url, host: '127.0.0.1:9470', ...asked }, SITE);
 
 describe('what the dashboard answers', () => {
   test.each([
@@ -17,8 +21,26 @@ describe('what the dashboard answers', () => {
     expect(ask({ url })).toMatchObject({ status: 200, body, headers: { 'content-type': type } });
   });
 
-  test.each(['/nothing', '/../package.json', '/constructor', '/__proto__', '', 'http://x/'])('%j is nothing', (url) => {
+  test.each(['/nothing', '/../package.json', '/constructor', '/__proto__', ''])('%j is nothing', (url) => {
     expect(ask({ url }).status).toBe(404);
+  });
+
+  test.each([
+    '/',
+    '',
+    undefined,
+    '/status.json',
+    '//status.json',
+    `/${TOKEN.slice(1)}/status.json`,
+    `/${TOKEN}x/status.json`,
+    `/${TOKEN.toUpperCase()}/`,
+    `/?${TOKEN}/status.json`,
+    `/x/${TOKEN}/status.json`,
+    `http://x/${TOKEN}/`,
+    '/%61/',
+  ])('is for nobody without the token: %j', (url) => {
+    const { status, body } = askAt(url);
+    expect([status, body]).toEqual([403, 'open the whole address that autocert dashboard has printed\n']);
   });
 
   test.each(['localhost', 'localhost:1', '127.0.0.1', '127.0.0.1:65535'])('is for the host %s', (host) => {
@@ -77,8 +99,9 @@ describe('its server', () => {
 
   test('listens on loopback alone, looks at the host, and ends with connections open', async () => {
     const server = await serveDashboard(0, FILES, () => '{}');
-    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/);
     expect(await get(server.url)).toBe(200);
+    expect(await get(new URL('/', server.url).href)).toBe(403);
     expect(await get(server.url, { host: 'evil.example' })).toBe(421);
     const idle = connect(Number(new URL(server.url).port), '127.0.0.1');
     await new Promise((resolve) => idle.once('connect', resolve));
@@ -98,6 +121,13 @@ describe('its server', () => {
     expect(await get(server.url)).toBe(200);
     for (const socket of others) socket.destroy();
     await server.close();
+  });
+
+  test('has a new token each time', async () => {
+    const servers = await Promise.all([1, 2].map(() => serveDashboard(0, FILES, () => '{}')));
+    const [first, second] = servers.map(({ url }) => new URL(url).pathname);
+    expect(first).not.toBe(second);
+    await Promise.all(servers.map((server) => server.close()));
   });
 
   test('says what to do about a port that is taken', async () => {

@@ -43,6 +43,16 @@ describe('what is shown', () => {
     ]);
   });
 
+  test('says at the end how many pods are of another installation', async () => {
+    const cluster = new SickCluster();
+    const { spec, ...pod } = askingPod('till');
+    const env = [{ name: 'AUTOCERT_URL', value: 'https://autocert.tls.svc:4444' }];
+    cluster.lists.set(At.pods, [{ ...pod, spec: { initContainers: [{ ...spec.initContainers[0], env }] } }]);
+    expect((await show(cluster)).text).toMatch(
+      /checks\)\nOf other installations, and not told of here: 1 of Autocert in namespace tls\n$/,
+    );
+  });
+
   test('has colours on a terminal only', async () => {
     const cluster = new SickCluster();
     cluster.objects.delete(At.binding);

@@ -55,7 +55,20 @@ describe('an installation with other props is well, too:', () => {
         namespaceSelector: { matchLabels: { 'tls.example.com': 'on' } },
       }),
     ]);
-    expect(await examine(cluster)).toMatchObject({ findings: [], notLookedAt: [] });
+    expect(await examine(cluster)).toMatchObject({
+      findings: [],
+      notLookedAt: [],
+      others: [{ kind: 'original', pods: 1 }],
+    });
+  });
+
+  test('with pods of another in a namespace that has moved, and were not restarted', async () => {
+    const cluster = new SickCluster();
+    const old = askingPod('till', { image: 'autocert-renewer:0.20' });
+    const [agent] = old.spec.initContainers;
+    const initContainers = [{ ...agent, env: [{ name: 'STEP_CA_URL', value: 'https://ca.step.svc' }] }];
+    cluster.lists.set(At.pods, [askingPod('web'), { ...old, spec: { ...old.spec, initContainers } }]);
+    expect(await examine(cluster)).toMatchObject({ findings: [], others: [{ kind: 'original', pods: 1 }] });
   });
 
   test('without a signer', async () => {

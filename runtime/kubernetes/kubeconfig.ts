@@ -1,5 +1,6 @@
 /**
- * A kubeconfig with one context, as a text: JSON is YAML.
+ * Writes a kubeconfig with one context, as a text (JSON is YAML): for API servers that this project starts, in the demo and in
+ * tests. `credentials.ts` reads everybody's.
  * @module
  */
 
