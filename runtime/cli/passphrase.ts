@@ -59,9 +59,9 @@ function checked(passphrase: string, isNew: boolean): Secret {
 
 /** One line, which the terminal does not show. */
 function ask(prompt: string, input: Readable, output: Terminal['output']): Promise<string> {
-  output.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  output.write(prompt); // not before: until now the terminal shows what is typed, as a paste or a program does at once
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve);
     // Ctrl-C and Ctrl-D; after a line it has no effect any more.

@@ -4,25 +4,33 @@
  * @module
  */
 
-/** A code block. */
+/** A code block, or one command of a session (```` ```console ````) with what it prints. */
 export interface Block {
   readonly language: string;
+  /** Of a session: the line after the prompt. */
   readonly text: string;
-  /** Where its fence is, counted from 1. */
+  /** Where its fence is, or its prompt, counted from 1. */
   readonly line: number;
   /** Id of the step that types it: of the comment `<!-- e2e: 5.2 -->` before it. */
   readonly step?: string;
-  /** What else the comment says, for the step to tell its blocks apart: `<!-- e2e: 5.2, in the pod -->`. */
-  readonly part?: string;
-  /** Why no step does: of the comment `<!-- not run: … -->`. */
-  readonly notRun?: string;
   /** Test that types it in place of the end-to-end tests: of the comment `<!-- typed by: test/interop/… -->`. */
   readonly typedBy?: string;
-  /** What it prints: a block of `text` right after it. */
+  /** What else either comment says, for a test to tell its blocks apart: `<!-- e2e: 5.2, in the pod -->`. */
+  readonly part?: string;
+  /** Pages on which a test types the same commands: of the comment `<!-- as in: docs/tutorial.md, docs/pki.md -->`. */
+  readonly asIn?: readonly string[];
+  /** Why nobody types it: of the comment `<!-- not run: … -->`. */
+  readonly notRun?: string;
+  /** What it prints: a block of `text` right after it, or what a session shows. */
   readonly output?: string;
 }
 
+type Marks = Pick<Block, 'step' | 'part' | 'typedBy' | 'asIn' | 'notRun'>;
+
 const BLOCK = /(?:^<!-- (?<comment>.*) -->\n)?^```(?<language>\w*)\n(?<text>[\s\S]*?)^```$/gm;
+const COMMENT =
+  /^(?:not run: (?<notRun>.+)|as in: (?<asIn>.+)|(?:e2e: (?<step>[\d.]+)|typed by: (?<typedBy>[^,]+))(?:, (?<part>.+))?)$/;
+const PROMPT = /^\$ /m;
 
 /** The code blocks of a guide, in its order. */
 export function blocksOf(markdown: string): readonly Block[] {
@@ -31,18 +39,31 @@ export function blocksOf(markdown: string): readonly Block[] {
     ...marked(groups?.comment),
     line: markdown.slice(0, index).split('\n').length + (groups?.comment === undefined ? 0 : 1),
   }));
-  return found.map(({ index: _, end, ...block }, at) => {
+  return found.flatMap(({ index: _, end, ...block }, at): readonly Block[] => {
+    if (block.language === 'console') return commandsOfSession(block);
     const next = found[at + 1];
     const isOutput = next?.language === 'text' && markdown.slice(end, next.index).trim() === '';
-    return isOutput ? { ...block, output: next.text } : block;
+    return [isOutput ? { ...block, output: next.text } : block];
   });
 }
 
-function marked(comment: string | undefined): Pick<Block, 'step' | 'part' | 'notRun' | 'typedBy'> {
-  const { step, part, notRun, typedBy } =
-    /^(?:e2e: (?<step>[\d.]+)(?:, (?<part>.+))?|not run: (?<notRun>.+)|typed by: (?<typedBy>.+))$/.exec(comment ?? '')
-      ?.groups ?? {};
-  return { ...(step && { step }), ...(part && { part }), ...(notRun && { notRun }), ...(typedBy && { typedBy }) };
+/** Each command of a session as a block of its own. */
+function commandsOfSession(session: Block): readonly Block[] {
+  const [before = '', ...commands] = session.text.split(PROMPT);
+  let line = session.line + before.split('\n').length;
+  return commands.map((each) => {
+    const end = each.indexOf('\n') + 1;
+    const [text, output] = [each.slice(0, end), each.slice(end).trimEnd()];
+    const block = { ...session, line, text, ...(output !== '' && { output: `${output}\n` }) };
+    line += each.split('\n').length - 1;
+    return block;
+  });
+}
+
+function marked(comment = ''): Marks {
+  const { asIn, ...others } = COMMENT.exec(comment)?.groups ?? {};
+  const said = Object.entries(others).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(said), ...(asIn !== undefined && { asIn: asIn.split(', ') }) };
 }
 
 /**
@@ -68,6 +89,7 @@ export function settingsFor(block: Block, blocks: readonly Block[]): string {
 /** Text that differs from run to run, as regular expressions; what a guide shows of it stands for any other. */
 const VARYING = [
   '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z',
+  '\\b\\d{4}-\\d\\d-\\d\\d\\b',
   '[A-Z][a-z]{2} +\\d+ \\d\\d:\\d\\d:\\d\\d \\d{4} UTC',
   '(?:[0-9A-F]{2}:){15,}[0-9A-F]{2}',
   '0x[0-9a-f]+',

@@ -1,47 +1,69 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { withoutCode } from '../../scripts/docs/headings.ts';
-import { blocksOf } from '../e2e/guide.ts';
+import { type Block, blocksOf } from '../e2e/guide.ts';
 import { autocertProblem, commandProblem, isKnown, npmProblem } from '../support/guide-commands.ts';
-import { commandsOf } from '../support/shell-words.ts';
+import { commandsOf, type SimpleCommand } from '../support/shell-words.ts';
+import { nameOf, PAGES, read, typedByTests } from '../support/typed-blocks.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const PAGES = [
-  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/hello-mtls/README.md'],
-  ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
-].filter((file) => file.endsWith('.md'));
-const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+const CI = '.ci/run';
+const SHELLS = ['sh', 'bash', 'console'];
 
-/** What one types: of a session the lines with a prompt. */
-function typed({ language, text }: { language: string; text: string }): string {
-  if (language !== 'console') return text;
-  return [...text.matchAll(/^\$ (.*)$/gm)].map(([, line]) => line).join('\n');
-}
-
-/** Text that no shell is named for, and which is commands all the same: some tests type each block of `sh` of their page. */
+/** Text that no shell is named for, and which is commands all the same. */
 const isAllCommands = (text: string) => /^(?:(?:autocert|kubectl|npm) .*\n)+$/.test(text);
+const commandBlocksOf = (page: string) =>
+  blocksOf(read(page)).filter(({ language, text }) => SHELLS.includes(language) || isAllCommands(text));
+
+/** A command as it is compared: in a clone `autocert` is a script. */
+const wordsOf = ({ words }: SimpleCommand) => words.join(' ').replace(/^npm run -s autocert -- /, 'autocert ');
+const isTyped = ({ step, typedBy }: Block) => step !== undefined || typedBy !== undefined;
+
+test('no block is marked as typed that no test types, and no test types one that is not there', () => {
+  const marked = PAGES.flatMap((page) => {
+    const blocks = blocksOf(read(page)).filter(({ step, part }) => step !== undefined || part !== undefined);
+    return blocks.map((block) => nameOf(page, block));
+  });
+  expect(typedByTests()).toEqual([...new Set(marked)].sort());
+});
 
 describe.each(PAGES)('%s', (page) => {
-  const blocks = blocksOf(read(page)).filter(
-    ({ language, text }) => ['sh', 'bash', 'console'].includes(language) || isAllCommands(text),
-  );
+  const blocks = commandBlocksOf(page);
 
-  test('has no command that cannot be right, unless a test types it or it says why none does', () => {
-    const untyped = blocks.filter(({ step, typedBy }) => step === undefined && typedBy === undefined);
-    const problems = untyped.flatMap((block) => {
-      // What is not run may be of programs that nobody here has; ours are looked at all the same.
-      const commands = commandsOf(typed(block)).filter((command) => block.notRun === undefined || isKnown(command));
+  test('has each of its commands typed by a test, here or on another page, or says why not', () => {
+    const marks = ({ step, typedBy, asIn, notRun }: Block) =>
+      [step, typedBy, asIn, notRun].filter((mark) => mark !== undefined).length;
+    const unmarked = blocks.filter((block) => marks(block) === 0);
+    expect(unmarked.map(({ line, text }) => `${line}: ${text}`)).toEqual([]);
+  });
+
+  test('has no command that cannot be right among those that nobody types', () => {
+    const untyped = blocks.filter((block) => !isTyped(block));
+    const problems = untyped.flatMap(({ line, text }) => {
+      // They may be of programs that nobody here has; ours are looked at all the same.
+      const commands = commandsOf(text).filter(isKnown);
       return commands.flatMap((command) => {
         const problem = commandProblem(command);
-        return problem === undefined ? [] : [`line ${block.line}: ${problem}: ${command.words.join(' ')}`];
+        return problem === undefined ? [] : [`line ${line}: ${problem}: ${command.words.join(' ')}`];
       });
     });
     expect(problems).toEqual([]);
   });
 
-  test('is read by each test that is said to type it', () => {
-    for (const { typedBy } of blocks) {
-      if (typedBy !== undefined) expect(read(typedBy)).toContain(page);
+  test('has the same commands as the pages on which they are typed', () => {
+    for (const { asIn = [], text } of blocks) {
+      if (asIn.length === 0) continue;
+      const there = asIn.flatMap(commandBlocksOf).filter(isTyped);
+      const typed = there.flatMap((block) => commandsOf(block.text).map(wordsOf));
+      expect(typed).toEqual(expect.arrayContaining(commandsOf(text).map(wordsOf)));
+    }
+  });
+
+  test('is read by each test that is said to type it, and what CI is said to run is in its script', () => {
+    for (const { typedBy, text } of blocks) {
+      if (typedBy === CI) {
+        const run = commandsOf(read(CI)).map(wordsOf);
+        for (const command of commandsOf(text).map(wordsOf)) {
+          expect(run).toContainEqual(expect.stringMatching(new RegExp(`^${command}(?: |$)`)));
+        }
+      } else if (typedBy !== undefined) expect(read(typedBy)).toContain(page);
     }
   });
 

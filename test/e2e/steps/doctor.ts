@@ -15,6 +15,7 @@ import { doctorNamesDisabledApis } from '../sick/disabled-apis.ts';
 import { podBreakages } from '../sick/pods.ts';
 import { secondCaBreakages } from '../sick/second-ca.ts';
 import { removeViewer, viewerOf } from '../sick/viewer.ts';
+import { Typist } from '../typist.ts';
 
 interface Finding {
   readonly check: string;
@@ -35,6 +36,7 @@ const SLOWLY = { timeoutMs: 120_000, everyMs: 500 };
 /** All of them. */
 export function doctorSteps(context: Context): Step[] {
   const { kubectl, native, ownNode, print } = context;
+  const commands = new Typist(context, 'docs/cli.md');
   let before: readonly string[] = [];
   const examine = async (namespace: string) => {
     const { code, stdout, stderr } = await tryAutocert(context, ['doctor', '-n', namespace, '-o', 'json'], '');
@@ -74,8 +76,8 @@ export function doctorSteps(context: Context): Step[] {
       if (!ownNode) before = gist(await examine(SYSTEM));
       const { notLookedAt } = await asBefore('nothing to be wrong');
       assert.deepEqual(notLookedAt, []);
-      const { stdout } = await tryAutocert(context, ['doctor'], '');
-      if (ownNode) assert.match(stdout, /^Autocert in namespace step: nothing is wrong \(\d+ checks\)$/m);
+      const [said = ''] = await commands.type('26.1', undefined, { codes: ownNode ? [0] : [0, 1] });
+      if (ownNode) assert.match(said, /^Autocert in namespace step: nothing is wrong \(\d+ checks\)$/m);
     },
   };
   const lesser: Step = {

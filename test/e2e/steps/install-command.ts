@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { stripVTControlCharacters } from 'node:util';
 import { PkiFile, PkiObject } from '../../../runtime/contract.ts';
-import { type Result, tryRun } from '../../../scripts/cluster/shell.ts';
 import { defaultTag } from '../../../scripts/image.ts';
 import { autocert } from '../autocert.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { manifestsOf } from '../installed.ts';
+import { type TypingOptions, Typist } from '../typist.ts';
+import { TUTORIAL } from './tutorial.ts';
 
 const POD = 'autocert-init';
 const BINDING = 'autocert-init-binding';
@@ -20,13 +20,16 @@ const NEXT_STEP = 'kubectl label namespace default autocert.step.sm=enabled';
 /** All of them. */
 export function installCommandSteps(context: Context): Step[] {
   const { kubectl } = context;
+  const commands = new Typist(context, 'docs/cli.md');
+  // With --long the signer is told otherwise than by default, which is a conflict.
+  const own = ['install', '--dir', manifestsOf(context)];
   return [
     {
       id: '27.1',
       name: 'autocert install over what is installed writes nothing, and says the fingerprint and the next step',
       run: async () => {
         const before = await versionsOf(context);
-        const said = await autocert(context, ['install', '--dir', manifestsOf(context)]);
+        const [said = ''] = context.long ? [await autocert(context, own)] : await commands.type('27.1');
         assert.match(said, /dry run +\d+ as it should be {2}/);
         assert.match(said, /there was nothing to do/);
         assert(said.includes(await fingerprint(context)) && said.includes(NEXT_STEP), said);
@@ -38,10 +41,9 @@ export function installCommandSteps(context: Context): Step[] {
       name: 'kubectl run autocert-init -it --rm, without rights, applies nothing and names the binding that is missing',
       run: async () => {
         const before = await versionsOf(context);
-        const { code, stdout } = await runInit(context);
-        assert.notEqual(code, 0, stdout);
-        assert(stdout.includes(`${ACCOUNT} may not install Autocert`), stdout);
-        assert.match(bindingCommand(stdout), /--clusterrole cluster-admin --serviceaccount=default:default$/);
+        const said = await runInit(context, { codes: [3] });
+        assert(said.includes(`${ACCOUNT} may not install Autocert`), said);
+        assert(said.includes(`kubectl create clusterrolebinding ${BINDING} --clusterrole cluster-admin`), said);
         assert.deepEqual(await versionsOf(context), before);
       },
     },
@@ -49,25 +51,15 @@ export function installCommandSteps(context: Context): Step[] {
       id: '27.3',
       name: 'kubectl run autocert-init -it --rm, with that binding, checks, finds all ready, and prints no password',
       run: async () => {
-        const [, ...command] = bindingCommand((await runInit(context)).stdout).split(' ');
-        await kubectl.run(command);
-        try {
-          // With --long the signer is told otherwise than by default, which is a conflict.
-          const { code, stdout } = await runInit(
-            context,
-            context.long ? ['install', '--force-conflicts', '--dry-run'] : [],
-          );
-          assert.equal(code, 0, stdout);
-          if (context.long) return;
-          assert(stdout.includes(await fingerprint(context)) && stdout.includes(NEXT_STEP), stdout);
-          assert(stdout.includes(`kubectl delete clusterrolebinding ${BINDING}`), stdout);
-          const path = `jsonpath={.data.${PkiFile.password}}`;
-          for (const secret of [PkiObject.caPassword, PkiObject.autocertPassword]) {
-            const data = await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret, '-o', path]);
-            assert(!stdout.includes(Buffer.from(data, 'base64').toString()), `the password of ${secret} is printed`);
-          }
-        } finally {
-          await kubectl.try(['delete', 'clusterrolebinding', BINDING]);
+        const dryRun = { '--restart Never': '--restart Never -- install --force-conflicts --dry-run' };
+        const said = await withRights(context, () => runInit(context, context.long ? { inPlaceOf: dryRun } : {}));
+        if (context.long) return;
+        assert(said.includes(await fingerprint(context)) && said.includes(NEXT_STEP), said);
+        assert(said.includes(`kubectl delete clusterrolebinding ${BINDING}`), said);
+        const path = `jsonpath={.data.${PkiFile.password}}`;
+        for (const secret of [PkiObject.caPassword, PkiObject.autocertPassword]) {
+          const data = await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret, '-o', path]);
+          assert(!said.includes(Buffer.from(data, 'base64').toString()), `the password of ${secret} is printed`);
         }
       },
     },
@@ -107,38 +99,28 @@ export function uninstallPreviewSteps(context: Context): Step[] {
 /** The image by a name that is not that of the manifests, whatever registry it would come from. */
 export const QUALIFIED_IMAGE = `docker.io/library/${defaultTag()}`;
 
-/** The line of the tutorial, on a terminal. */
-async function runInit(
-  { kubectl }: Context,
-  args: readonly string[] = [],
-  image: string = defaultTag(),
-): Promise<Result> {
-  await kubectl.run(['-n', 'default', 'delete', 'pod', POD, '--ignore-not-found']);
-  const more = args.length > 0 ? ['--', ...args] : [];
-  const init = ['run', POD, '-it', '--rm', '--image', image, '--restart', 'Never', ...more];
-  const command = [...kubectl.argv, '-n', 'default', ...init].map((word) => `'${word}'`).join(' ');
-  const result = await tryRun(['script', '-qefc', command, '/dev/null'], { timeoutMs: 300_000 });
-  return { ...result, stdout: stripVTControlCharacters(result.stdout).replaceAll('\r', '') };
+/** The line of the tutorial, at a terminal; what it said. */
+async function runInit(context: Context, options: Pick<TypingOptions, 'codes' | 'inPlaceOf'> = {}): Promise<string> {
+  const tutorial = new Typist(context, TUTORIAL);
+  await context.kubectl.run(['-n', 'default', 'delete', 'pod', POD, '--ignore-not-found']);
+  const [said = ''] = await tutorial.type('27.3', undefined, { ...options, answers: [] });
+  return said;
 }
 
-/** The same by {@link QUALIFIED_IMAGE} with the rights that it takes; what it said. */
-export async function installFromInside(context: Context): Promise<string> {
-  const { kubectl } = context;
-  const rights = ['--clusterrole', 'cluster-admin', '--serviceaccount=default:default'];
-  await kubectl.run(['create', 'clusterrolebinding', BINDING, ...rights]);
+/** With the binding that the tutorial makes, and takes away in the end. */
+async function withRights(context: Context, work: () => Promise<string>): Promise<string> {
+  const tutorial = new Typist(context, TUTORIAL);
+  await tutorial.type('27.3', 'rights');
   try {
-    const { code, stdout } = await runInit(context, [], QUALIFIED_IMAGE);
-    assert.equal(code, 0, stdout);
-    return stdout;
+    return await work();
   } finally {
-    await kubectl.try(['delete', 'clusterrolebinding', BINDING]);
+    await tutorial.type('27.3', 'rights no more');
   }
 }
 
-function bindingCommand(text: string): string {
-  const [command = ''] = new RegExp(`kubectl create clusterrolebinding ${BINDING} .*`).exec(text) ?? [];
-  assert(command, `no command in\n${text}`);
-  return command;
+/** The same by {@link QUALIFIED_IMAGE} with the rights that it takes; what it said. */
+export function installFromInside(context: Context): Promise<string> {
+  return withRights(context, () => runInit(context, { inPlaceOf: { [defaultTag()]: QUALIFIED_IMAGE } }));
 }
 
 /** Each object of the manifests with its generation: a write of the specification counts it up. */

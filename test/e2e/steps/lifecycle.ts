@@ -3,27 +3,27 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Annotation, PkiObject, STATUS_INJECTED } from '../../../runtime/contract.ts';
 import { isReady, type Pod } from '../../../scripts/cluster/kubectl.ts';
-import { tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
+import { waitFor } from '../../../scripts/cluster/shell.ts';
 import { podTemplate, testPod } from '../../../scripts/cluster/workloads.ts';
 import { autocert } from '../autocert.ts';
 import { CaseNamespace } from '../cases.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 import { caBundle, caBundleNow, manifestsOf } from '../installed.ts';
-import { programsFor, Typist } from '../typist.ts';
+import { Typist } from '../typist.ts';
 import { installFromInside, QUALIFIED_IMAGE } from './install-command.ts';
 import { TUTORIAL } from './tutorial.ts';
 
-const GUIDE = join(import.meta.dirname, '../../../docs/uninstall.md');
+/** A cluster that lacks a kind says so; the guide tells that this does not matter. */
+const COMPLAINTS = /doesn't have a resource type|^Warning: /;
 const ARGO = ['--server-side', '--field-manager=argocd-controller'];
 
 /** Steps 10.x and 11.x. */
 export function lifecycleSteps(context: Context): Step[] {
   const { kubectl } = context;
   const tutorial = new Typist(context, TUTORIAL);
+  const guide = new Typist(context, 'docs/uninstall.md');
   const annotations = { [Annotation.name]: `again.${CaseNamespace.plain}.svc.cluster.local` };
   const again = {
     apiVersion: 'apps/v1',
@@ -69,15 +69,13 @@ export function lifecycleSteps(context: Context): Step[] {
           const pods = await injectedPods(context);
           return pods.length > 5 && pods;
         });
-        const [keepThePki, removeEverything, ...more] = commandsOf(GUIDE);
-        assert(keepThePki && removeEverything && more.length === 0, 'the guide has two parts');
-        await runGuide(context, keepThePki);
+        await guide.type('11.1', 'keep the PKI', { complaints: COMPLAINTS });
         for (const secret of [PkiObject.rootKey, PkiObject.caPassword]) {
           await kubectl.run(['-n', SYSTEM, 'get', 'secret', secret]);
         }
         const { stderr } = await kubectl.try(['delete', 'namespace', SYSTEM, '--wait=false']);
         assert.match(stderr, /autocert pki backup/, 'the namespace with the keys is kept');
-        await runGuide(context, removeEverything);
+        await guide.type('11.1', 'remove everything', { complaints: COMPLAINTS });
         await waitFor('the namespace step to go', async () => {
           const { stderr } = await kubectl.try(['get', 'namespace', 'step']);
           return stderr.includes('NotFound');
@@ -104,7 +102,7 @@ export function lifecycleSteps(context: Context): Step[] {
     },
     {
       id: '11.3',
-      name: 'kubectl run autocert-init installs its own image where nothing is, and autocert uninstall --yes --delete-pki --clean-annotations leaves nothing behind',
+      name: 'kubectl run autocert-init installs its own image where nothing is, and autocert uninstall --yes, with --clean-annotations, then with --delete-pki, leaves nothing behind',
       run: async () => {
         const said = await installFromInside(context);
         assert.match(said, /created {2}statefulset\/ca in namespace step/);
@@ -117,7 +115,7 @@ export function lifecycleSteps(context: Context): Step[] {
         await kubectl.apply([again]);
         const pod = await kubectl.ready(CaseNamespace.plain, 'app=again');
         assert.equal(pod.metadata.annotations?.[Annotation.status], STATUS_INJECTED);
-        const removed = await autocert(context, ['uninstall', '--yes', '--delete-pki', '--clean-annotations']);
+        const [removed = ''] = await guide.type('11.3');
         assert(removed.includes(`annotations off  deployment/again in namespace ${CaseNamespace.plain}`), removed);
         assert.match(removed, /namespace\/step and its keys are gone/);
         assert.deepEqual(await remains(context), []);
@@ -138,22 +136,6 @@ async function injectedPods({ kubectl }: Context): Promise<Pod[]> {
   const { items } = await kubectl.json<{ items: readonly Pod[] }>(['get', 'pods', '-A']);
   const runs = (pod: Pod) => isReady(pod) && pod.metadata.deletionTimestamp === undefined;
   return items.filter((pod) => pod.metadata.annotations?.[Annotation.status] !== undefined && runs(pod));
-}
-
-/** The shell commands of a guide, block by block. */
-function commandsOf(guide: string): readonly string[] {
-  return [...readFileSync(guide, 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block ?? '');
-}
-
-/** Runs commands as they are printed in the guide. */
-async function runGuide(context: Context, commands: string): Promise<void> {
-  const path = `${programsFor(context)}:${process.env.PATH ?? ''}`;
-  const result = await tryRun(['bash', '-c', commands], { env: { PATH: path }, timeoutMs: 180_000 });
-  // A cluster that lacks a kind says so; the guide tells that this does not matter.
-  const complaints = result.stderr
-    .split('\n')
-    .filter((line) => line && !/doesn't have a resource type|^Warning: /.test(line));
-  assert.deepEqual(complaints, []);
 }
 
 /** Names of objects of any kind that are Autocert's by label or by name; events and other people's pods are not. */

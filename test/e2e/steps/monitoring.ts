@@ -14,6 +14,7 @@ import { which } from '../../../scripts/cluster/packages.ts';
 import { run, waitFor } from '../../../scripts/cluster/shell.ts';
 import { metricsIn, oursIn, samplesOf } from '../../support/promql.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
+import { byHandStep } from './by-hand.ts';
 
 /** Programs by the label `app` of their pods. */
 const TARGETS = [
@@ -44,7 +45,8 @@ interface Scraped {
 }
 
 /** Steps 18.x. */
-export function monitoringSteps({ kubectl, scratch, print }: Context): Step[] {
+export function monitoringSteps(context: Context): Step[] {
+  const { kubectl, scratch, print } = context;
   let scraped: readonly Scraped[] = [];
 
   const scrape = async (): Promise<readonly Scraped[]> => {
@@ -116,6 +118,7 @@ export function monitoringSteps({ kubectl, scratch, print }: Context): Step[] {
         await run([promtool, 'test', 'rules', file]);
       },
     },
+    byHandStep(context, '18.4'),
   ];
 }
 

@@ -26,6 +26,7 @@ const SLEEP = 'sleep.default.svc.cluster.local';
 export function tutorialSteps(context: Context): Step[] {
   const { kubectl, native, step, scratch } = context;
   const tutorial = new Typist(context, TUTORIAL);
+  const readme = new Typist(context, 'README.md');
   const sleepPod = (variant: string) => kubectl.ready(NAMESPACE, `app=${variant}`);
   const typeInSleep = async (id: string, options?: TypingOptions) => {
     const pod = (await sleepPod('sleep')).metadata.name;
@@ -89,10 +90,12 @@ export function tutorialSteps(context: Context): Step[] {
     },
     {
       id: '4.2',
-      name: 'the three files are in the container of the sleep pod, valid for 24 hours, and are what the tutorial shows',
+      name: 'the three files are in the container of the sleep pod, valid for 24 hours, and are what the tutorial and the README show',
       run: async () => {
         await tutorial.type('4.2');
         const pod = await looksRight('sleep');
+        const [listed = ''] = await readme.type('4.2');
+        assert.match(listed, /^root\.crt\s+site\.crt\s+site\.key$/m);
         if (native) assert.deepEqual(containersOf(pod), ['sleep'], 'native delivery injects no container');
       },
     },

@@ -7,15 +7,23 @@ import { readPassphrase } from '../../../runtime/cli/passphrase.ts';
 /** A terminal at which somebody types an answer to each question. */
 function terminal(...answers: string[]) {
   const shown: string[] = [];
-  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input });
+  const echoed: string[] = [];
+  let isRaw = false;
+  const setRawMode = (mode: boolean) => {
+    isRaw = mode;
+    return input;
+  };
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode });
   const output = {
     write: (text: string) => {
       shown.push(text);
+      if (text.endsWith(': ') && !isRaw) echoed.push(text);
       const answer = text.endsWith(': ') ? answers.shift() : undefined;
       if (answer !== undefined) setImmediate(() => input.write(answer));
     },
   };
-  return { input, output, shown };
+  /** `echoed`: prompts at which the terminal would show what is typed. */
+  return { input, output, shown, echoed };
 }
 
 let dir: string;
@@ -33,6 +41,12 @@ test('a new one is asked for twice, and not shown', async () => {
   const passphrase = await readPassphrase({ isNew: true, terminal: at });
   expect(passphrase.reveal()).toBe('correct horse battery');
   expect(at.shown.join('')).toBe('Passphrase: \nOnce more: \n');
+});
+
+test('is not shown even if it is pasted at the moment it is asked for', async () => {
+  const at = terminal('correct horse battery\r', 'correct horse battery\r');
+  await readPassphrase({ isNew: true, terminal: at });
+  expect(at.echoed).toEqual([]);
 });
 
 test('one that exists is asked for once; what is rubbed out does not count', async () => {

@@ -1,46 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { blocksOf, outputPattern, settingsFor } from '../../e2e/guide.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const STEPS = join(ROOT, 'test/e2e/steps');
-const guide = (name: string) => readFileSync(join(ROOT, 'docs', `${name}.md`), 'utf8');
-const TUTORIAL = guide('tutorial');
-
-/** What the steps type, as `id` or `id, part`. */
-const TYPED = readdirSync(STEPS).flatMap((file) => {
-  const source = readFileSync(join(STEPS, file), 'utf8');
-  const calls = [...source.matchAll(/\b(type|typeInSleep|follow|check)\('([\d.]+)'(?:, '([^']+)')?/g)];
-  return calls.map(([, how, step, part]) => {
-    const which = how === 'typeInSleep' ? 'in the pod' : part;
-    return which === undefined ? `${step}` : `${step}, ${which}`;
-  });
-});
-
-describe.each(['tutorial', 'federation'])('docs/%s.md', (name) => {
-  const blocks = blocksOf(guide(name));
-
-  test('has each of its commands typed by the end-to-end tests, or says why not', () => {
-    const commands = blocks.filter(({ language }) => language === 'sh');
-    const unmarked = commands.filter(({ step, notRun }) => !step && !notRun);
-    expect(commands.length).toBeGreaterThan(0);
-    expect(unmarked.map(({ line, text }) => `${line}: ${text}`)).toEqual([]);
-  });
-
-  test('says in a sentence why a command is not typed', () => {
-    for (const { notRun = 'there is no need for a reason here' } of blocks) {
-      expect(notRun.split(' ').length).toBeGreaterThan(5);
-    }
-  });
-});
+const TUTORIAL = readFileSync(join(ROOT, 'docs/tutorial.md'), 'utf8');
 
 describe('docs/tutorial.md', () => {
   const blocks = blocksOf(TUTORIAL);
-
-  test('is what the steps type: no block without a step, no step without a block', () => {
-    const marked = blocks.flatMap(({ step, part }) => (step ? [part === undefined ? step : `${step}, ${part}`] : []));
-    expect([...new Set(TYPED)].sort()).toEqual([...new Set(marked)].sort());
-  });
 
   test('shows output right below what prints it, but for what `autocert install` says', () => {
     const outputs = blocks.flatMap(({ output }) => (output === undefined ? [] : [output]));
@@ -63,8 +29,10 @@ describe('a block', () => {
     '<!-- e2e: 1.1 -->\n```sh\nPOD=$(kubectl get pod)\nNAME=$(show $POD \\\n  --all)\n```\n\n```text\nweb\n```\n',
     'Words.\n\n<!-- not run: there is no Docker -->\n```sh\ndocker build\n```\n\nMore.\n\n```text\nnot its output\n```\n',
     '<!-- e2e: 1.2, in the pod -->\n```sh\nls $NAME\n```\n',
+    '<!-- typed by: test/interop/a.test.ts, twice -->\n```console\n$ count\none\n$ count --again\n```\n',
+    '<!-- as in: docs/a.md, docs/b.md -->\n```sh\ncount\n```\n',
   ].join('\n');
-  const [first, output, second, other, third, ...more] = blocksOf(page);
+  const [first, output, second, other, third, counted, again, elsewhere, ...more] = blocksOf(page);
 
   test('has the comment before it, and the output right after it', () => {
     expect(first).toMatchObject({ step: '1.1', output: 'web\n', line: 2 });
@@ -77,6 +45,18 @@ describe('a block', () => {
   test('is told apart from others of its step by what else the comment says', () => {
     expect(third).toMatchObject({ step: '1.2', part: 'in the pod', text: 'ls $NAME\n' });
     expect(more).toEqual([]);
+  });
+
+  test('of a session is one for each command, with what it prints', () => {
+    const typed = { typedBy: 'test/interop/a.test.ts', part: 'twice' };
+    expect(counted).toMatchObject({ ...typed, text: 'count\n', output: 'one\n' });
+    expect(again).toMatchObject({ ...typed, text: 'count --again\n', line: (counted?.line ?? 0) + 2 });
+    expect(again).not.toHaveProperty('output');
+    expect(page.split('\n')[(again?.line ?? 0) - 1]).toBe('$ count --again');
+  });
+
+  test('may be typed on other pages', () => {
+    expect(elsewhere).toMatchObject({ asIn: ['docs/a.md', 'docs/b.md'] });
   });
 
   test('gets the variables that it uses from the blocks before, and those that these use', () => {
