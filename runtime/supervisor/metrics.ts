@@ -28,6 +28,9 @@ export interface SupervisorMetrics {
 /** Nobody but step-ca makes tables, and it makes about twenty: a damaged file does not make more of them here. */
 const MAX_TABLES = 50;
 
+/** Why step-ca is restarted, or has ended. */
+const REASONS = ['configuration', 'database-size', 'volume-space', 'no-answer', 'exit'];
+
 /** Metrics of this process. */
 export function supervisorMetrics(): SupervisorMetrics {
   const metrics = createMetrics({ process: true });
@@ -35,6 +38,7 @@ export function supervisorMetrics(): SupervisorMetrics {
   const restarts = metrics.counter('ca_restarts_total', 'Times that step-ca was restarted or ended, by reason.', [
     'reason',
   ]);
+  for (const reason of REASONS) restarts.inc({ reason }, 0); // what is there from the beginning is seen to grow
   const ready = gauge('ca_ready', '1: step-ca answers, and its database takes what is written.');
   const fits = gauge(
     'ca_configuration_fits',
