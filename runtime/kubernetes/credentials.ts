@@ -4,7 +4,6 @@
  * imported by file.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import type https from 'node:https';
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
@@ -80,7 +79,7 @@ function readKubeconfig(file: string): string {
 function inCluster(host: string, port: string): KubernetesApiOptions {
   return {
     server: `https://${host}:${port}`,
-    ca: readFileSync(join(SERVICE_ACCOUNT, 'ca.crt'), 'utf8'),
+    ca: readTextFile(join(SERVICE_ACCOUNT, 'ca.crt')),
     headers: bearerFrom(join(SERVICE_ACCOUNT, 'token')),
   };
 }
@@ -90,7 +89,7 @@ function bearerFrom(file: string): () => Headers {
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {
     if (Date.now() - readAt > TOKEN_CACHE_MS) {
-      headers = { authorization: `Bearer ${readFileSync(file, 'utf8').trim()}` };
+      headers = { authorization: `Bearer ${readTextFile(file).trim()}` };
       readAt = Date.now();
     }
     return headers;
@@ -107,11 +106,7 @@ function fromKubeconfig(text: string, folder: string, asked: string | undefined)
   const user = newUsers(config?.users).find(({ name }) => name === context?.user);
   if (!cluster || !user) throw new Error('current-context does not name a context with a cluster and a user');
   const pem = (data: string | undefined, file: string | undefined) =>
-    data
-      ? Buffer.from(data, 'base64').toString('utf8')
-      : file
-        ? readFileSync(resolve(folder, file), 'utf8')
-        : undefined;
+    data ? Buffer.from(data, 'base64').toString('utf8') : file ? readTextFile(resolve(folder, file)) : undefined;
   const ca = pem(cluster.caData, cluster.caFile);
   const cert = pem(user.certData, user.certFile);
   const key = pem(user.keyData, user.keyFile);

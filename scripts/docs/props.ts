@@ -41,7 +41,7 @@ export function propsReader(root: string): PropsReader {
   const project = new Project({ skipLoadingLibFiles: true, skipFileDependencyResolution: true });
   const files = [
     ...project.addSourceFilesAtPaths(join(root, 'constructs/*.ts')),
-    project.addSourceFileAtPath(join(root, 'runtime/contract.ts')),
+    ...project.addSourceFilesAtPaths(join(root, 'runtime/contract/*.ts')),
   ];
   const index = project.getSourceFileOrThrow(join(root, 'constructs/index.ts'));
   const exported = new Set(

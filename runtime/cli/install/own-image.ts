@@ -2,10 +2,10 @@
  * The image that this program itself runs from, where it runs in a pod: what it installs is of the same image then.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { podImage } from '../../kubernetes/pod-image.ts';
 import { AutocertError } from '../../lib/errors.ts';
+import { readTextFile } from '../../lib/text-file.ts';
 
 /** Where kubelet tells a pod its namespace. */
 const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
@@ -17,7 +17,7 @@ const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 export async function ownImage(
   api: Pick<KubernetesApi, 'get'>,
   env: NodeJS.ProcessEnv,
-  readText = (file: string) => readFileSync(file, 'utf8'),
+  readText: (file: string) => string = readTextFile,
 ): Promise<string | undefined> {
   const { HOSTNAME: name, KUBERNETES_SERVICE_HOST: host } = env;
   if (!name || !host) return undefined;

@@ -271,6 +271,14 @@ describe('load', () => {
     expect(() => KubernetesApi.load()).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message }));
   });
 
+  test('reads no more than a mebibyte of the files that a kubeconfig names', () => {
+    const file = join(dir, 'large.crt');
+    writeFileSync(file, 'a'.repeat((1 << 20) + 1));
+    kubeconfig({ 'client-certificate': file });
+    const cause = expect.objectContaining({ message: `cannot read ${file}: larger than 1048576 bytes` });
+    expect(() => KubernetesApi.load()).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', cause }));
+  });
+
   test.each([
     [{ 'auth-provider': { name: 'oidc' } }, 'here', /auth-provider "oidc" is not supported/],
     [{ token: 'x' }, 'nowhere', /current-context does not name a context/],
