@@ -27,7 +27,7 @@ async function download(wanted: string, cache: string, folder: string): Promise<
   const run = promisify(execFile);
   const options = { cwd: aside, timeout: TIMEOUT_MS };
   try {
-    await run('npm', ['pack', '--silent', wanted], options);
+    await run('npm', ['pack', '--loglevel=error', wanted], options);
     const tarball = readdirSync(aside).find((name) => name.endsWith('.tgz'));
     if (tarball === undefined) throw new Error(`npm pack ${wanted} wrote no tarball`);
     const content = ['package/bin/node', 'package/LICENSE'];

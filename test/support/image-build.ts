@@ -11,6 +11,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const SOURCES = ['scripts', 'runtime', 'constructs', 'dist', 'package.json', 'package-lock.json', 'LICENSE'];
 const CONFIGURATION = ['tsconfig.json', 'tsconfig.build.json'];
 
+/** Where npm has its settings from, and whom it trusts: its registry need not be the public one. */
+const OF_NPM = /^(?:npm_config_|NODE_EXTRA_CA_CERTS$|SSL_CERT_)/;
+
 /** Copies what the image is built from; `node_modules` is a link. */
 export function copyProject(folder: string): void {
   mkdirSync(folder, { recursive: true });
@@ -21,7 +24,7 @@ export function copyProject(folder: string): void {
 /**
  * Runs `npm run image` there. Debian's archive may have other versions than are pinned today; all builds then take the
  * same ones.
- * @param env all that it has of the environment, besides PATH
+ * @param env all that it has of the environment, besides PATH and what npm goes by
  */
 export function buildImage(
   folder: string,
@@ -32,6 +35,10 @@ export function buildImage(
   const command = `umask ${umask}; exec "$0" scripts/image.ts --allow-newer-packages "$@"`;
   return promisify(execFile)('sh', ['-c', command, process.execPath, ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
+    env: { ...forNpm(), PATH: process.env.PATH, ...env },
   });
+}
+
+function forNpm(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => OF_NPM.test(name)));
 }
