@@ -11,7 +11,7 @@ import { writeProjectImages } from '../../scripts/cluster/images.ts';
 import { removeOldNodes } from '../../scripts/cluster/node.ts';
 import { flagsOf } from '../../scripts/flags.ts';
 import { buildBundles } from '../../scripts/image.ts';
-import { onOurNode, onTheirCluster } from './clusters.ts';
+import { onOurNode, onTheirCluster, prepare } from './clusters.ts';
 import { FAULTS } from './faults/index.ts';
 import { seconds } from './runner.ts';
 import { noCluster, stepsOf } from './runs.ts';
@@ -31,6 +31,7 @@ const HELP = `npm run e2e [-- options]
   --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
   --gitops      instead: Argo CD brings dist/ to the cluster, heals it, takes it to an earlier version and back, removes it
   --migration   instead: beside the Go original, namespace by namespace to Autocert and back, report mode first
+  --build       only build what a node takes, Kubernetes among it: some ten minutes the first time
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps
@@ -51,6 +52,7 @@ const { values: options } = flagsOf(HELP, {
     only: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
     images: { type: 'string' },
+    build: { type: 'boolean', default: false },
     down: { type: 'boolean', default: false },
   },
 });
@@ -84,6 +86,7 @@ async function main(): Promise<number> {
   const { half: named, ...choice } = options;
   const half = halfOf(named);
   const run = { choice: { ...choice, ...(half && { half }) }, scratch, print, note, stop: new AbortController() };
+  if (options.build) return prepare(run).then(() => 0);
   if (options['side-by-side']) return sideBySide(run);
   return process.env.KUBECONFIG ? onTheirCluster(run) : onOurNode(run);
 }

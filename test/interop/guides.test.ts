@@ -15,7 +15,7 @@ import { autocert } from '../e2e/autocert.ts';
 import { type TypingOptions, Typist, type TypistContext } from '../e2e/typist.ts';
 import { ApiServer } from '../support/api-server.ts';
 import { agentPod } from '../support/pki-world.ts';
-import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
+import { KUBERNETES_BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
 
 const SELF = 'test/interop/guides.test.ts';
 const ALLOWED = `${ALLOW_DELETION}=true`;
@@ -26,13 +26,13 @@ let scratch: string;
 let kubectl: Kubectl;
 let context: TypistContext;
 beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'autocert-guides-'));
   const step = await program('step');
   server = await ApiServer.start({ 'disable-admission-plugins': 'ServiceAccount' }); // nobody makes accounts here
-  scratch = mkdtempSync(join(tmpdir(), 'autocert-guides-'));
   symlinkSync(join(ROOT, 'dist'), join(scratch, 'dist'));
   kubectl = new Kubectl([join(KUBERNETES_BIN, 'kubectl'), `--kubeconfig=${server.kubeconfig}`]);
   context = { kubectl, scratch, step, inNetwork: (argv) => [...argv] };
-}, BUILD_TIMEOUT_MS);
+}, KUBERNETES_BUILD_TIMEOUT_MS);
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   rmSync(scratch, { recursive: true, force: true });

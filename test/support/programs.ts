@@ -49,6 +49,9 @@ export type ProgramName = keyof typeof MODULES | keyof typeof SYSTEM;
 /** Building takes a minute or two on two cores; the first `beforeAll` that needs a program has to allow for it. */
 export const BUILD_TIMEOUT_MS = 900_000;
 
+/** Kubernetes takes ten minutes if nothing else has to be done meanwhile; `npm run e2e -- --build` builds it beforehand. */
+export const KUBERNETES_BUILD_TIMEOUT_MS = 2_400_000;
+
 const CACHE = join(process.env.AUTOCERT_E2E_CACHE ?? join(homedir(), '.cache', 'autocert-e2e'), 'bin');
 const OUTPUT_LIMIT = 16_777_216;
 const run = promisify(execFile);
