@@ -20,16 +20,20 @@ interface HalfOutcome {
 
 /** Runs both halves; each line that they print says of which it is. Returns the exit code. */
 export async function sideBySide(run: Run): Promise<number> {
-  const { print } = run;
+  const { print, stop } = run;
   if (process.env.KUBECONFIG) return refuse(print, '--side-by-side brings two nodes up: unset KUBECONFIG');
   await prepare(run);
   const children: ChildProcess[] = [];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => children.map((child) => child.kill(signal))); // they take their nodes down, then this ends
+    process.on(signal, () => {
+      stop.abort();
+      for (const child of children) child.kill(signal); // they take their nodes down, then this ends
+    });
   }
   const first = startHalf(1, run, children);
   await Promise.race([first.up, first.outcome]); // until then it builds what the other would build at the same time
-  const outcomes = await Promise.all([first.outcome, startHalf(2, run, children).outcome]);
+  const second = stop.signal.aborted ? [] : [startHalf(2, run, children).outcome];
+  const outcomes = await Promise.all([first.outcome, ...second]);
   const sum = (what: 'passed' | 'failed') => outcomes.reduce((total, outcome) => total + outcome[what], 0);
   print(`${sum('passed')} passed, ${sum('failed')} failed`); // alone on its line: CI counts by it
   return outcomes.every(({ code }) => code === 0) ? 0 : 1;
@@ -48,6 +52,7 @@ function startHalf(
 ): { readonly up: Promise<void>; readonly outcome: Promise<HalfOutcome> } {
   const flags = [`--half=${half}`, ...(choice.long ? ['--long'] : [])];
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...flags], {
+    detached: true, // Ctrl-C reaches it once, from here: a second one would end it before its node
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
