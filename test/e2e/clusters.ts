@@ -9,9 +9,10 @@ import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { removeOldNodes, removeOwnNode } from '../../scripts/cluster/node.ts';
 import { ensurePackages, which } from '../../scripts/cluster/packages.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
+import { KUBERNETES_VERSION } from '../../scripts/cluster/settings.ts';
 import { buildBundles } from '../../scripts/image.ts';
 import { cleanUp } from './clean-up.ts';
-import { type Choice, NODE_IS_UP, type Run, runChosenFaults, runChosenSteps } from './runs.ts';
+import { type Choice, type Run, runChosenFaults, runChosenSteps } from './runs.ts';
 
 /** Brings a node up on this machine, and takes it down whatever happens; returns the exit code. */
 export async function onOurNode(run: Run): Promise<number> {
@@ -31,7 +32,7 @@ export async function onOurNode(run: Run): Promise<number> {
   try {
     const running = await twice(run, () => bringUp(choice.keep, note, timingOf(choice)));
     const { node, kubectl, kubectlScript } = running;
-    note(NODE_IS_UP);
+    note(`Kubernetes ${KUBERNETES_VERSION} is up`);
     const steps = () =>
       runChosenSteps(run, {
         kubectl: new Kubectl(kubectl),

@@ -15,14 +15,11 @@ import { onOurNode, onTheirCluster, prepare } from './clusters.ts';
 import { FAULTS } from './faults/index.ts';
 import { seconds } from './runner.ts';
 import { noCluster, stepsOf } from './runs.ts';
-import { sideBySide } from './side-by-side.ts';
 import type { Half } from './steps/index.ts';
 
 const HELP = `npm run e2e [-- options]
   --only WORD   only the steps whose number or name has WORD, and those they rest upon; may be repeated
-  --side-by-side
-                on two nodes at once, each with half of the steps: less time, both cores
-  --half 1      that half alone (or 2), for two machines
+  --half 1      half of the steps, with what they rest upon (2: the other half), for two machines
   --keep        leave the node up and print how to reach it
   --long        also waits for kubelet to renew by itself: a quarter of an hour more (Kubernetes 1.37)
   --faults      instead: one fault after the other on two nodes, and docs/reliability.md written anew; --only ID chooses some
@@ -31,7 +28,7 @@ const HELP = `npm run e2e [-- options]
   --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
   --gitops      instead: Argo CD brings dist/ to the cluster, heals it, takes it to an earlier version and back, removes it
   --migration   instead: beside the Go original, namespace by namespace to Autocert and back, report mode first
-  --build       only build what a node takes, Kubernetes among it: some ten minutes the first time
+  --build       only build what a node takes, Kubernetes among it: some twenty minutes the first time
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps
@@ -39,7 +36,6 @@ K8S_VERSION=1.34.4 chooses the version of Kubernetes; KUBECONFIG=file uses that 
 
 const { values: options } = flagsOf(HELP, {
   options: {
-    'side-by-side': { type: 'boolean', default: false },
     half: { type: 'string' },
     keep: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
@@ -87,7 +83,6 @@ async function main(): Promise<number> {
   const half = halfOf(named);
   const run = { choice: { ...choice, ...(half && { half }) }, scratch, print, note, stop: new AbortController() };
   if (options.build) return prepare(run).then(() => 0);
-  if (options['side-by-side']) return sideBySide(run);
   return process.env.KUBECONFIG ? onTheirCluster(run) : onOurNode(run);
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { RunningNode } from '../../scripts/cluster/bring-up.ts';
 import { Kubectl } from '../../scripts/cluster/kubectl.ts';
 import { LIBFAKETIME } from '../../scripts/cluster/packages.ts';
-import { BIN, KUBERNETES_VERSION } from '../../scripts/cluster/settings.ts';
+import { BIN } from '../../scripts/cluster/settings.ts';
 import { attackSuite } from './attacks/index.ts';
 import type { Context, Step } from './context.ts';
 import { databaseSteps } from './databases/index.ts';
@@ -47,9 +47,6 @@ export interface Run {
   /** Aborted when somebody interrupts the run. */
   readonly stop: AbortController;
 }
-
-/** Said when a node of our own can be used. */
-export const NODE_IS_UP = `Kubernetes ${KUBERNETES_VERSION} is up`;
 
 /** The steps of this run. */
 export function stepsOf(

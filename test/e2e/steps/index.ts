@@ -31,7 +31,7 @@ import { workloadSteps } from './workloads.ts';
 /** Numbers whose steps are one story: uninstalling, replacing the root, an outage, rights that end, a restore, a registry. */
 const STORIES = ['11', '13', '15', '16', '19', '29'];
 
-/** Numbers whose steps are for the second of two nodes that share them: what waits most, and what others would feel. */
+/** Numbers whose steps are for the second of two machines that share them: what waits most, and what others would feel. */
 const SECOND_HALF = ['11', '13', '17', '19', '26', '28', '29'];
 
 /** Which half of the steps. */

@@ -1,4 +1,4 @@
-/** The steps of the end-to-end tests as two nodes share them. */
+/** The steps of the end-to-end tests as two machines share them. */
 import { select } from '../../e2e/runner.ts';
 import { noCluster } from '../../e2e/runs.ts';
 import { allSteps, type Half, numbersOf } from '../../e2e/steps/index.ts';
