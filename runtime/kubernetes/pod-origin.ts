@@ -2,7 +2,7 @@
  * Which installation has injected a pod, by what it was given then: a cluster may have several, and the Go original. Pure.
  * @module
  */
-import type { V1Container, V1Pod, V1VolumeProjection } from '@kubernetes/client-node';
+import type { V1Container, V1EnvVar, V1Pod, V1VolumeProjection } from '@kubernetes/client-node';
 import { AgentEnv, Annotation, ContainerName, STATUS_INJECTED, VolumeName } from '../contract.ts';
 import { namespaceOfSigner } from '../policy/cluster-names.ts';
 import { isDnsLabel } from '../policy/names.ts';
@@ -25,7 +25,7 @@ export function originOf(pod: V1Pod): Origin | undefined {
   const volume = spec?.volumes?.find(({ name }) => name === VolumeName.certificates);
   const signer = volume?.projected?.sources?.map(signerIn).find((name) => name !== undefined);
   if (signer !== undefined) return autocertIn(namespaceOfSigner(signer));
-  const variables = agentsOf(pod).flatMap(({ env }) => env ?? []);
+  const variables = agentVariables(pod);
   const url = variables.find(({ name }) => name === AgentEnv.autocertUrl)?.value;
   if (url !== undefined) return autocertIn(SERVICE_HOST.exec(URL.parse(url)?.hostname ?? '')?.[1]);
   return variables.some(({ name }) => name === ORIGINAL_CA_URL) ? { kind: 'original' } : undefined;
@@ -34,6 +34,11 @@ export function originOf(pod: V1Pod): Origin | undefined {
 /** Containers of a pod that have an agent's name; of the `classic` style there are two. */
 export function agentsOf({ spec }: Pick<V1Pod, 'spec'>): V1Container[] {
   return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].filter(({ name }) => isAgent(name));
+}
+
+/** The environment of a pod's agents. */
+export function agentVariables(pod: Pick<V1Pod, 'spec'>): V1EnvVar[] {
+  return agentsOf(pod).flatMap(({ env }) => env ?? []);
 }
 
 /** Whether a container of this name is an agent. */

@@ -5,7 +5,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { AgentEnv, Annotation, STATUS_INJECTED } from '../contract.ts';
 import { pages } from '../kubernetes/pages.ts';
-import { agentsOf, isAutocertIn, originOf } from '../kubernetes/pod-origin.ts';
+import { agentVariables, isAutocertIn, originOf } from '../kubernetes/pod-origin.ts';
 import { splitPem } from '../x509/certificate.ts';
 import type { ClusterPort } from './cluster-objects.ts';
 import { sameCertificate } from './cluster-pki.ts';
@@ -64,8 +64,7 @@ function agentRoots(pod: V1Pod, namespace: string): string[] {
   if (pod.metadata?.annotations?.[Annotation.status] !== STATUS_INJECTED) return [];
   const origin = originOf(pod);
   if (origin && !isAutocertIn(origin, namespace)) return [];
-  const variables = agentsOf(pod).flatMap(({ env }) => env ?? []);
-  return variables.flatMap(({ name, value }) => (name === AgentEnv.roots ? [value ?? ''] : []));
+  return agentVariables(pod).flatMap(({ name, value }) => (name === AgentEnv.roots ? [value ?? ''] : []));
 }
 
 /** Somebody else may have written what is no certificate. */

@@ -6,10 +6,15 @@ import type { TableSize } from '../bbolt/file.ts';
 import { createMetrics } from '../lib/metrics.ts';
 import type { Volume } from './database-size.ts';
 
+/** Why step-ca is restarted; `exit`: it has ended by itself. */
+export type RestartReason = (typeof RESTART_REASONS)[number];
+
+const RESTART_REASONS = ['configuration', 'database-size', 'volume-space', 'no-answer', 'exit'] as const;
+
 /** What the supervisor counts and measures. */
 export interface SupervisorMetrics {
   /** step-ca was stopped by the supervisor, or has ended by itself. */
-  restarted(reason: string): void;
+  restarted(reason: RestartReason): void;
   /** Whether `/readyz` says that all is well. */
   ready(yes: boolean): void;
   /** Whether what is mounted fits together and is in use. */
@@ -28,9 +33,6 @@ export interface SupervisorMetrics {
 /** Nobody but step-ca makes tables, and it makes about twenty: a damaged file does not make more of them here. */
 const MAX_TABLES = 50;
 
-/** Why step-ca is restarted, or has ended. */
-const REASONS = ['configuration', 'database-size', 'volume-space', 'no-answer', 'exit'];
-
 /** Metrics of this process. */
 export function supervisorMetrics(): SupervisorMetrics {
   const metrics = createMetrics({ process: true });
@@ -38,7 +40,7 @@ export function supervisorMetrics(): SupervisorMetrics {
   const restarts = metrics.counter('ca_restarts_total', 'Times that step-ca was restarted or ended, by reason.', [
     'reason',
   ]);
-  for (const reason of REASONS) restarts.inc({ reason }, 0); // what is there from the beginning is seen to grow
+  for (const reason of RESTART_REASONS) restarts.inc({ reason }, 0); // what is there from the beginning is seen to grow
   const ready = gauge('ca_ready', '1: step-ca answers, and its database takes what is written.');
   const fits = gauge(
     'ca_configuration_fits',

@@ -11,7 +11,7 @@ import { type BackoffBounds, nextDelay } from '../lib/loops.ts';
 import type { CaControl, CaState } from './ca-control.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import type { FollowedSet } from './followed-set.ts';
-import type { SupervisorMetrics } from './metrics.ts';
+import type { RestartReason, SupervisorMetrics } from './metrics.ts';
 import type { SetStore } from './set-store.ts';
 
 /** What a {@link Supervisor} works with. */
@@ -232,7 +232,7 @@ export class Supervisor {
     }
   }
 
-  #isHung(run: Run): string | undefined {
+  #isHung(run: Run): RestartReason | undefined {
     const { monotonic, lateness } = this.#ports;
     const now = monotonic();
     if (lateness() > LATE_MS) run.heardAt += now - Math.max(run.lookedAt, run.heardAt);
@@ -242,14 +242,14 @@ export class Supervisor {
   }
 
   /** Whether there is another set to run with, and it is this replica's turn. */
-  #changed(): string | undefined {
+  #changed(): RestartReason | undefined {
     const { sets, monotonic, random, spreadMs } = this.#ports;
     if (this.#next() === sets.current) return undefined;
     this.#takeOverAt ??= monotonic() + random() * spreadMs;
     return monotonic() >= this.#takeOverAt ? 'configuration' : undefined;
   }
 
-  #stop(run: Run, reason: string): void {
+  #stop(run: Run, reason: RestartReason): void {
     const { control, metrics, log } = this.#ports;
     control.order('stop', run.number);
     run.stopped = reason;

@@ -37,7 +37,7 @@ export interface TypingOptions {
 export type TypistContext = Pick<Context, 'kubectl' | 'scratch' | 'step' | 'inNetwork'>;
 
 /** A folder with programs of the names that guides use, for the path. */
-export function programsFor({ kubectl, scratch, step }: Pick<Context, 'kubectl' | 'scratch' | 'step'>): string {
+function programsFor({ kubectl, scratch, step }: TypistContext): string {
   const bin = join(scratch, 'bin');
   mkdirSync(bin, { recursive: true });
   const program = (name: string, argv: readonly string[]) => {

@@ -2,7 +2,6 @@
  * Gathers the facts, once, side by side. Reads no Secret, and writes nothing.
  * @module
  */
-
 import { OwnPods } from '../other-pods.ts';
 import type { Facts } from './facts.ts';
 import { readApis, readDns, readNamespaces, readNodes } from './gather-cluster.ts';
