@@ -79,7 +79,9 @@ export async function ensurePackages(
 }
 
 async function installPackages(names: readonly string[]): Promise<void> {
-  await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...names], {
+  // Another apt-get, such as that of unattended-upgrades, is waited for.
+  const locked = ['-o', 'DPkg::Lock::Timeout=300'];
+  await run(['apt-get', ...locked, 'install', '-y', '-q', '--no-install-recommends', ...names], {
     env: { DEBIAN_FRONTEND: 'noninteractive' },
     timeoutMs: 600_000,
   });

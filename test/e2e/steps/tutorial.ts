@@ -10,6 +10,7 @@ import type { Pod } from '../../../scripts/cluster/kubectl.ts';
 import { run, tryRun, waitFor } from '../../../scripts/cluster/shell.ts';
 import { assertCertificate, readFiles } from '../certificates.ts';
 import type { Context, Step } from '../context.ts';
+import { REFUSAL_CODES } from '../refusal.ts';
 import { type TypingOptions, Typist } from '../typist.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
@@ -135,7 +136,7 @@ export function tutorialSteps(context: Context): Step[] {
     {
       id: '5.3',
       name: 'without a client certificate the server refuses',
-      run: () => typeInSleep('5.3', { codes: [35, 56] }),
+      run: () => typeInSleep('5.3', { codes: REFUSAL_CODES }),
     },
     { id: '5.4', name: 'without the root curl refuses', run: () => typeInSleep('5.4', { codes: [60] }) },
     {
