@@ -4,8 +4,8 @@
  * @module
  */
 import type { Diagnosis } from '../doctor/run.ts';
-import { otherPodsText } from '../other-pods.ts';
-import type { Presence, Registration } from '../status/installation.ts';
+import type { Presence, Registration } from '../observed/installation.ts';
+import { otherPodsText } from '../observed/other-pods.ts';
 import type { StatusReport } from '../status/run.ts';
 import { excerpt } from '../terminal.ts';
 import { type NamespaceRow, namespaceRows, type PodRow, podRows } from './pod-rows.ts';

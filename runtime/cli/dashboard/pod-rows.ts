@@ -2,7 +2,7 @@
  * Pods as the page shows them, and their sums by namespace. Pure.
  * @module
  */
-import type { PodStatus } from '../status/pods.ts';
+import type { PodStatus } from '../observed/pods.ts';
 
 /**
  * How a pod's certificate is. `good`: it is valid, and when it ends is known; `quiet`: its agent renews it, and has told

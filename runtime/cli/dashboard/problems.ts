@@ -6,7 +6,7 @@
 import type { Finding } from '../doctor/finding.ts';
 import type { Diagnosis } from '../doctor/run.ts';
 import { daysUntil, endsSoon } from '../ends.ts';
-import type { Installation } from '../status/installation.ts';
+import type { Installation } from '../observed/installation.ts';
 import { isTroubled, type PodRow, type PodState } from './pod-rows.ts';
 
 /** One of them. */

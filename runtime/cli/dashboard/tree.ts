@@ -2,7 +2,7 @@
  * The certificates of the PKI, each below the one that has issued it. Pure.
  * @module
  */
-import type { Authority, Installation } from '../status/installation.ts';
+import type { Authority, Installation } from '../observed/installation.ts';
 import type { ServingCertificate } from './serving.ts';
 
 /** One certificate. */

@@ -7,9 +7,10 @@ import { selects } from '../../kubernetes/selectors.ts';
 import { clusterName } from '../../policy/cluster-names.ts';
 import { isLabelled } from '../../policy/namespace-label.ts';
 import { fingerprintOf, isCertificate, isIssuedByPem, splitPem } from '../../x509/certificate.ts';
-import type { Facts, RegisteredWebhook } from './facts.ts';
+import { isOfInstallation, ownLabel, ownWebhook, type RegisteredWebhook } from '../observed/webhooks.ts';
+import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { hasWebhook, isOfInstallation, ownLabel, ownWebhook, part } from './ours.ts';
+import { hasWebhook, part } from './ours.ts';
 
 const APPLY = 'apply the manifests again: kubectl apply -f dist/';
 /** Namespaces that are named in a message. */

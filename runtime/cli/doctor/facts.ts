@@ -3,18 +3,16 @@
  * there. Texts of others are short and without control characters.
  * @module
  */
-import type { RbacV1Subject, V1LabelSelector, V1NetworkPolicy, V1PolicyRule, V1RoleRef } from '@kubernetes/client-node';
+import type { RbacV1Subject, V1NetworkPolicy, V1PolicyRule, V1RoleRef } from '@kubernetes/client-node';
 import type { SignerConfig, WebhookConfig } from '../../contract.ts';
 import type { Origin } from '../../kubernetes/pod-origin.ts';
 import type { InjectorConfig } from '../explain/injection.ts';
-import type { OtherPods } from '../other-pods.ts';
-import type { Installation } from '../status/installation.ts';
+import type { Installation } from '../observed/installation.ts';
+import type { Known } from '../observed/look.ts';
+import type { Labels } from '../observed/namespaces.ts';
+import type { OtherPods } from '../observed/other-pods.ts';
+import type { RegisteredWebhook } from '../observed/webhooks.ts';
 import type { Stuck } from '../stuck.ts';
-import type { Known } from './look.ts';
-
-export type { Known } from './look.ts';
-
-type Labels = Readonly<Record<string, string>>;
 
 /** All of it. */
 export interface Facts {
@@ -98,26 +96,6 @@ export interface Binding {
   readonly objects: { readonly role: string; readonly binding: string };
   readonly role: Known<readonly V1PolicyRule[]>;
   readonly binding: Known<{ readonly roleRef: V1RoleRef; readonly subjects: readonly RbacV1Subject[] }>;
-}
-
-/** One webhook of a configuration. */
-export interface RegisteredWebhook {
-  readonly kind: 'mutatingwebhookconfiguration' | 'validatingwebhookconfiguration';
-  readonly configuration: string;
-  readonly name: string;
-  readonly refusesOnFailure: boolean;
-  /** Whether it is asked when pods are created. */
-  readonly asksForPods: boolean;
-  readonly namespaceSelector?: V1LabelSelector | undefined;
-  readonly objectSelector?: V1LabelSelector | undefined;
-  readonly service?: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly port: number;
-    readonly path: string;
-  };
-  /** PEM text. */
-  readonly caBundle: string;
 }
 
 /** A Service. */

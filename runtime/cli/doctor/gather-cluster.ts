@@ -1,16 +1,16 @@
 /**
- * What belongs to the cluster: APIs, namespaces, DNS, nodes.
+ * What belongs to the cluster: APIs, Services, DNS, nodes.
  * @module
  */
-import type { V1Lease, V1Namespace, V1Node } from '@kubernetes/client-node';
+import type { V1EndpointSlice, V1Lease, V1Node, V1Service } from '@kubernetes/client-node';
 import { hasPodCertificates, servedBy } from '../../kubernetes/cluster-state.ts';
-import type { Apis, Facts, NodeClock } from './facts.ts';
-import { serviceState } from './gather-webhooks.ts';
-import type { Look } from './look.ts';
+import type { Known, Look } from '../observed/look.ts';
+import type { RegisteredWebhook } from '../observed/webhooks.ts';
+import type { Apis, Facts, NodeClock, ServiceState } from './facts.ts';
 import type { ServerClock } from './server-clock.ts';
 
-/** Most of each kind that are looked at. */
-const MAX = { nodes: 5_000, namespaces: 5_000 } as const;
+/** Nodes, Services behind webhooks, and slices of a Service that are looked at. */
+const MAX = { nodes: 5_000, services: 30, slices: 200 } as const;
 const NODE_LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 /** Where clusters have their DNS. */
 const DNS = [
@@ -35,11 +35,41 @@ export async function readApis(look: Look, version: string | undefined): Promise
   };
 }
 
-/** Their labels. */
-export function readNamespaces(look: Look) {
-  return look.list('/api/v1/namespaces', 'namespaces', MAX.namespaces, ({ metadata }: V1Namespace) => {
-    return [metadata?.name ?? '', metadata?.labels ?? {}] as const;
-  });
+/** The Services behind webhooks that are asked about pods. */
+export async function readServices(look: Look, webhooks: readonly RegisteredWebhook[]): Promise<Facts['services']> {
+  const asked = webhooks.filter(({ asksForPods }) => asksForPods);
+  // Autocert's own goes first: of the others there may be many.
+  const ours = (name: string) => Number(name === 'autocert');
+  const services = asked.flatMap(({ service }) => service ?? []).sort((a, b) => ours(b.name) - ours(a.name));
+  const names = new Map(services.map((service) => [`${service.namespace}/${service.name}`, service]));
+  const some = [...names].slice(0, MAX.services);
+  if (names.size > some.length) look.missed(`services of webhooks beyond the first ${MAX.services}`);
+  const states = some.map(
+    async ([key, { namespace, name }]) => [key, await serviceState(look, namespace, name)] as const,
+  );
+  return new Map(await Promise.all(states));
+}
+
+/** A Service and how many of its endpoints are ready. */
+export async function serviceState(look: Look, namespace: string, name: string): Promise<Known<ServiceState>> {
+  const service = await look.get<V1Service>(
+    `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(name)}`,
+    `services in namespace ${namespace}`,
+  );
+  if (!service) return service;
+  const slices = await look.list(
+    `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`,
+    `endpointslices in namespace ${namespace}`,
+    MAX.slices,
+    ({ endpoints }: V1EndpointSlice) =>
+      (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).length,
+    { labelSelector: `kubernetes.io/service-name=${name}` },
+  );
+  return {
+    name: `${namespace}/${name}`,
+    ports: service.spec?.ports?.map(({ port }) => port) ?? [],
+    ready: slices?.reduce((sum, count) => sum + count, 0),
+  };
 }
 
 /** The cluster's DNS. */

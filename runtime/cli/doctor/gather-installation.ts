@@ -8,10 +8,10 @@ import { AutocertError, messageOf } from '../../lib/errors.ts';
 import { clusterName, trustBundleName } from '../../policy/cluster-names.ts';
 import { isCertificate, splitPem } from '../../x509/certificate.ts';
 import { configOfCluster } from '../explain/configuration.ts';
-import { type Installation, readInstallation } from '../status/installation.ts';
+import { type Installation, readInstallation } from '../observed/installation.ts';
+import type { Known, Look } from '../observed/look.ts';
 import { excerpt, MAX_TEXT } from '../terminal.ts';
 import type { Account, Binding, Configuration, Facts } from './facts.ts';
-import type { Known, Look } from './look.ts';
 
 /** Policies, and certificates of a bundle, that are looked at. */
 const MAX = { policies: 5_000, certificates: 20 } as const;

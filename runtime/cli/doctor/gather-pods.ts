@@ -6,11 +6,11 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { Annotation, STATUS_INJECTED } from '../../contract.ts';
 import { agentsOf, originOf } from '../../kubernetes/pod-origin.ts';
 import { MIRROR } from '../../policy/judgement.ts';
-import { annotatedPods, MAX_PODS } from '../status/pods.ts';
+import type { Look } from '../observed/look.ts';
+import { annotatedPods, MAX_PODS } from '../observed/pods.ts';
 import { stuckContainers, unscheduled } from '../stuck.ts';
 import { excerpt, MAX_TEXT } from '../terminal.ts';
 import type { AskingPod, SystemPod } from './facts.ts';
-import type { Look } from './look.ts';
 import { tells, wordsOf } from './pod-words.ts';
 
 /** Pods of Autocert's namespace that are looked at, and those that are asked for their own words. */

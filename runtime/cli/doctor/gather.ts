@@ -2,9 +2,13 @@
  * Gathers the facts, once, side by side. Reads no Secret, and writes nothing.
  * @module
  */
-import { OwnPods } from '../other-pods.ts';
+import type { Look } from '../observed/look.ts';
+import { readNamespaces } from '../observed/namespaces.ts';
+import { otherInjector, otherWebhooks } from '../observed/other-installations.ts';
+import { OwnPods } from '../observed/other-pods.ts';
+import { ownLabel, readWebhooks } from '../observed/webhooks.ts';
 import type { Facts } from './facts.ts';
-import { readApis, readDns, readNamespaces, readNodes } from './gather-cluster.ts';
+import { readApis, readDns, readNodes, readServices } from './gather-cluster.ts';
 import {
   readAccounts,
   readCertificates,
@@ -15,10 +19,6 @@ import {
   readTrustBundle,
 } from './gather-installation.ts';
 import { readAskingPods, readSystemPods } from './gather-pods.ts';
-import { readServices, readWebhooks } from './gather-webhooks.ts';
-import type { Look } from './look.ts';
-import { otherInjector, otherWebhooks } from './other-installations.ts';
-import { ownLabel } from './ours.ts';
 import { serverClock } from './server-clock.ts';
 import { readUncreated } from './uncreated.ts';
 
@@ -35,7 +35,6 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     readNamespaces(look),
     readWebhooks(look),
   ]);
-  const labels = namespaces && new Map(namespaces);
   const [installation, configuration, certificates, trustBundle, lease, accounts, policies] = await Promise.all([
     readParts(look, namespace),
     readConfiguration(look, namespace),
@@ -53,8 +52,8 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     readAskingPods(look),
     readUncreated(look, namespace),
   ]);
-  const label = ownLabel({ configuration, webhooks, namespace });
-  const others = otherWebhooks(webhooks ?? [], namespace, label);
+  const known = { configuration, webhooks, namespace };
+  const [label, others] = [ownLabel(known), otherWebhooks(known)];
   const own = new OwnPods(namespace);
   return {
     namespace,
@@ -71,9 +70,9 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     services,
     dns,
     nodes,
-    namespaces: labels,
+    namespaces,
     systemPods,
-    pods: pods?.filter((pod) => own.has(pod.origin ?? otherInjector(labels?.get(pod.namespace), others, label))),
+    pods: pods?.filter((pod) => own.has(pod.origin ?? otherInjector(namespaces?.get(pod.namespace), others, label))),
     otherPods: own.others,
     uncreated,
   };

@@ -4,11 +4,12 @@
  */
 import { clusterName } from '../../policy/cluster-names.ts';
 import { labelText } from '../../policy/namespace-label.ts';
-import type { Part } from '../status/installation.ts';
-import type { Facts, RegisteredWebhook } from './facts.ts';
+import type { Part } from '../observed/installation.ts';
+import { goesBy, otherWebhooks, sharedNamespaces } from '../observed/other-installations.ts';
+import { ownLabel, type RegisteredWebhook } from '../observed/webhooks.ts';
+import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { goesBy, otherWebhooks, sharedNamespaces } from './other-installations.ts';
-import { hasCa, hasSigner, hasWebhook, ownLabel, part } from './ours.ts';
+import { hasCa, hasSigner, hasWebhook, part } from './ours.ts';
 
 /** How long a Lease may be without a sign of life: three times what it holds. */
 const STALE_TIMES = 3;
@@ -38,7 +39,7 @@ export const installationChecks: readonly Check[] = [
 function installation(facts: Facts): Found[] {
   const { namespace, configuration } = facts;
   if (configuration.state === 'missing') {
-    const elsewhere = otherWebhooks(facts.webhooks ?? [], namespace, ownLabel(facts)).find(
+    const elsewhere = otherWebhooks(facts).find(
       ({ service }) => service !== undefined && service.namespace !== namespace,
     )?.service?.namespace;
     return [
@@ -75,17 +76,17 @@ function incomplete({ name, object, presence, ready = 0, wanted = 0 }: Part, nam
 }
 
 function others(facts: Facts): Found[] {
-  const { namespace, webhooks = [] } = facts;
+  const { namespace } = facts;
   if (facts.configuration.state === 'missing') return [];
   const label = ownLabel(facts);
   const byPolicy = facts.installation.registrations.some(
     ({ object, presence }) => object.startsWith('mutatingadmissionpolicy/') && presence === 'there',
   );
   return [
-    ...otherWebhooks(webhooks, namespace, label).flatMap((other) => {
+    ...otherWebhooks(facts).flatMap((other) => {
       if (goesBy(other.namespaceSelector, label)) return [sameLabel(other, labelText(label))];
       // Two side by side are no fault, as long as each namespace belongs to one.
-      return sharedNamespaces(facts, other, label).map((name) => bothLabels(other, name, label.key));
+      return sharedNamespaces(facts.namespaces, other, label).map((name) => bothLabels(other, name, label.key));
     }),
     ...(byPolicy && hasWebhook(facts)
       ? [

@@ -3,9 +3,10 @@
  * @module
  */
 import { isLabelled, labelText } from '../../policy/namespace-label.ts';
+import { ownLabel } from '../observed/webhooks.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
-import { counted, isLeftAlone, named, ownLabel } from './ours.ts';
+import { counted, isLeftAlone, named } from './ours.ts';
 
 /** The checks. */
 export const namespaceChecks: readonly Check[] = [

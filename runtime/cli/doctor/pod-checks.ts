@@ -4,10 +4,11 @@
  */
 import { isAgent } from '../../kubernetes/pod-origin.ts';
 import { isLabelled } from '../../policy/namespace-label.ts';
+import { ownLabel } from '../observed/webhooks.ts';
 import type { AskingPod, Facts } from './facts.ts';
 import type { Check, Found } from './finding.ts';
 import { isOlder } from './image-version.ts';
-import { hasWebhook, isLeftAlone, isOfImage, named, ownLabel } from './ours.ts';
+import { hasWebhook, isLeftAlone, isOfImage, named } from './ours.ts';
 
 /** The checks. */
 export const podChecks: readonly Check[] = [

@@ -5,7 +5,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { CaPort, WEBHOOK_HEALTH_PORT } from '../../contract.ts';
 import { isRecord } from '../../lib/validator.ts';
-import type { Look } from './look.ts';
+import type { Look } from '../observed/look.ts';
 
 /** Ports of the parts at which they say how they are, and the container whose log does. */
 const TELLING: Readonly<Record<string, { readonly port: number; readonly container: string }>> = {

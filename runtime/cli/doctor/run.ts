@@ -5,14 +5,14 @@
 import { stringify } from 'yaml';
 import { AutocertError } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
-import type { OtherPods } from '../other-pods.ts';
+import { Look } from '../observed/look.ts';
+import type { OtherPods } from '../observed/other-pods.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
 import { CHECKS } from './checks.ts';
 import type { Facts } from './facts.ts';
 import { type Finding, findingsOf } from './finding.ts';
 import { gather } from './gather.ts';
-import { Look } from './look.ts';
 import { diagnosisText } from './text.ts';
 
 /** Flags of `autocert doctor`. */

@@ -2,7 +2,7 @@
  * A diagnosis for people: a line each. Pure.
  * @module
  */
-import { otherPodsText } from '../other-pods.ts';
+import { otherPodsText } from '../observed/other-pods.ts';
 import { type Paint, printable } from '../terminal.ts';
 import { counted } from './ours.ts';
 import type { Diagnosis } from './run.ts';

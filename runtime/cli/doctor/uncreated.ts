@@ -6,10 +6,10 @@ import type { CoreV1Event, V1ReplicaSet } from '@kubernetes/client-node';
 import { Annotation } from '../../contract.ts';
 import { isRecord } from '../../lib/validator.ts';
 import type { Manifest } from '../manifests.ts';
+import type { Look } from '../observed/look.ts';
 import { excerpt, MAX_TEXT } from '../terminal.ts';
 import { podOf, WORKLOAD_KINDS, type WorkloadKind, workloadsPath } from '../workloads.ts';
 import type { Uncreated } from './facts.ts';
-import type { Look } from './look.ts';
 
 /** Events that are looked through, and objects that are looked at because of them. */
 const MAX = { events: 2_000, objects: 100 } as const;

@@ -36,22 +36,21 @@ export function addStatus(program: Command): void {
     .addHelpText('after', HELP)
     .action((options) =>
       endingUnreachable(async () => {
-        const [{ status }, { connect }] = await Promise.all([import('./run.ts'), import('../cluster-connection.ts')]);
+        const [{ remembering, status }, { connect }] = await Promise.all([
+          import('./run.ts'),
+          import('../cluster-connection.ts'),
+        ]);
         const paint = painter(colourWanted(process.stdout, process.env));
         const read = (to: Connection, more: Partial<StatusEffects> = {}) =>
           status(options, { connect: () => to, now: new Date(), paint, ...more });
         if (!options.watch) return print(await read(connect(options)));
-        const [{ watchStatus }, { rememberConfig }, { configIfKnown }] = await Promise.all([
-          import('./watch.ts'),
-          import('./config-memory.ts'),
-          import('../explain/configuration.ts'),
-        ]);
-        const configOf = rememberConfig(configIfKnown, () => performance.now());
+        const { watchStatus } = await import('./watch.ts');
+        const readers = remembering(() => performance.now());
         const connection = connect(options, 1); // the whole of it takes a dozen small requests
         const stop = endWanted();
         const rows = process.stdout.isTTY ? { rows: () => process.stdout.rows } : {};
         const effects = { write: print, stop, now: () => new Date(), ...rows };
-        await Promise.race([watchStatus(() => read(connection, { configOf }), effects), aborted(stop)]);
+        await Promise.race([watchStatus(() => read(connection, { readers }), effects), aborted(stop)]);
         process.exit(); // a question that is still open would keep it for a quarter of a minute
       }),
     );

@@ -6,11 +6,12 @@ import { stringify } from 'yaml';
 import { AutocertError } from '../../lib/errors.ts';
 import type { Connection } from '../cluster-connection.ts';
 import { configIfKnown } from '../explain/configuration.ts';
+import { type Installation, readInstallation } from '../observed/installation.ts';
+import { remember } from '../observed/memory.ts';
+import { readOtherInjectors } from '../observed/other-installations.ts';
+import { type PodStatuses, readPods } from '../observed/pods.ts';
 import { checkNamespaceName } from '../rights.ts';
 import type { Paint } from '../terminal.ts';
-import { type Installation, readInstallation } from './installation.ts';
-import { otherInjectors } from './other-injectors.ts';
-import { type PodStatuses, readPods } from './pods.ts';
 import { statusText } from './text.ts';
 
 /** Flags of `autocert status`. */
@@ -24,13 +25,26 @@ export interface StatusOptions {
   readonly autocertNamespace: string;
 }
 
+const READERS = { configOf: configIfKnown, injectorsOf: readOtherInjectors };
+
+/**
+ * What hardly ever changes is read from the cluster twice a minute at most: for those who read the same status again and again.
+ * @param monotonic milliseconds
+ */
+export function remembering(monotonic: () => number): typeof READERS {
+  return {
+    configOf: remember(configIfKnown, monotonic),
+    injectorsOf: remember(readOtherInjectors, monotonic, ({ hasFailed }) => !hasFailed),
+  };
+}
+
 /** What it has to do with the rest of the world. */
 export interface StatusEffects {
   readonly connect: () => Connection;
   readonly now: Date;
   readonly paint: Paint;
-  /** The configuration. @default read from the cluster each time */
-  readonly configOf?: typeof configIfKnown;
+  /** Reads what hardly ever changes: see {@link remembering}. @default from the cluster each time */
+  readonly readers?: typeof READERS;
 }
 
 /** Whose pods, and where Autocert is. */
@@ -47,7 +61,7 @@ export interface StatusReport extends PodStatuses {
  */
 export async function readStatus(
   scope: StatusScope,
-  { connect, configOf = configIfKnown }: Pick<StatusEffects, 'connect' | 'configOf'>,
+  { connect, readers = READERS }: Pick<StatusEffects, 'connect' | 'readers'>,
 ): Promise<StatusReport> {
   const { namespace, allNamespaces, autocertNamespace } = scope;
   if (allNamespaces && namespace !== undefined) {
@@ -58,10 +72,10 @@ export async function readStatus(
   const whose = namespace ?? usual;
   checkNamespaceName(whose);
   const podsOf = allNamespaces ? undefined : whose;
-  const config = configOf(api, autocertNamespace);
+  const config = readers.configOf(api, autocertNamespace);
   const [installation, found] = await Promise.all([
     readInstallation(api, autocertNamespace, config),
-    readPods(api, podsOf, autocertNamespace, otherInjectors(api, autocertNamespace, podsOf, config)),
+    readPods(api, podsOf, autocertNamespace, () => readers.injectorsOf(api, autocertNamespace, podsOf, config)),
   ]);
   return { installation, ...found };
 }

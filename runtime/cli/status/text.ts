@@ -6,11 +6,11 @@
 import { NAMESPACE_LABEL } from '../../contract.ts';
 import { labelText } from '../../policy/namespace-label.ts';
 import { daysUntil, endsSoon } from '../ends.ts';
-import { otherPodsText } from '../other-pods.ts';
+import type { Installation, Part, Registration, Settings } from '../observed/installation.ts';
+import { otherPodsText } from '../observed/other-pods.ts';
+import { MAX_PODS, type PodStatus, type PodStatuses } from '../observed/pods.ts';
 import { tableLines } from '../table.ts';
 import { type Paint, printable } from '../terminal.ts';
-import type { Installation, Part, Registration, Settings } from './installation.ts';
-import { MAX_PODS, type PodStatus, type PodStatuses } from './pods.ts';
 
 const PRESENCE = { there: 'there', missing: 'not there', unknown: 'you may not read it' } as const;
 /** Columns of a row of the installation, and that of what may be wrong. */

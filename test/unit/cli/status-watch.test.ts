@@ -5,13 +5,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONFIG_EVERY_MS, rememberConfig } from '../../../runtime/cli/status/config-memory.ts';
-import { status } from '../../../runtime/cli/status/run.ts';
+import { REMEMBERED_MS } from '../../../runtime/cli/observed/memory.ts';
+import { remembering, status } from '../../../runtime/cli/status/run.ts';
 import { watchStatus } from '../../../runtime/cli/status/watch.ts';
 import { painter } from '../../../runtime/cli/terminal.ts';
 import { kubeconfig } from '../../../runtime/kubernetes/kubeconfig.ts';
+import { apiError } from '../../../runtime/kubernetes/wire.ts';
 import { ObjectStore } from '../../support/object-store.ts';
+import { runningPod } from '../../support/pods.ts';
 import { webhookConfig } from '../../support/reviews.ts';
+import { foreignWebhook } from '../../support/sick-cluster.ts';
 
 const NOW = new Date('2026-11-29T12:00:00Z');
 const STAMP = NOW.toISOString();
@@ -80,53 +83,58 @@ describe('autocert status --watch', () => {
 });
 
 describe('what hardly ever changes', () => {
-  /** The configuration as somebody sees it who looks again and again, and how often it was read. */
-  function watching(read: () => Promise<undefined> = async () => undefined) {
-    const reads: string[] = [];
-    let clock = 0;
-    const configOf = rememberConfig(
-      (_, namespace) => {
-        reads.push(namespace);
-        return read();
-      },
-      () => clock,
-    );
-    const later = async (ms: number) => {
-      clock += ms;
-      await configOf({} as never, 'step');
-    };
-    return { reads, later };
-  }
+  const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+  const options = { namespace: 'shop', allNamespaces: false, output: 'json', autocertNamespace: 'step' } as const;
 
-  test('is read anew after half a minute, and not before', async () => {
-    const { reads, later } = watching();
-    await later(0);
-    await later(2_000);
-    await later(CONFIG_EVERY_MS - 2_001);
-    expect(reads).toEqual(['step']);
-    await later(1);
-    expect(reads).toEqual(['step', 'step']);
-  });
-
-  test('is read anew at once when it could not be read', async () => {
-    const failures = [new Error('no route')];
-    const { reads, later } = watching(async () => {
-      const failure = failures.pop();
-      if (failure) throw failure;
-      return undefined;
-    });
-    await expect(later(0)).rejects.toThrow('no route');
-    await later(2_000);
-    expect(reads).toHaveLength(2);
-  });
-
-  test('takes no look at the API server’s Service', async () => {
+  /** A cluster with a pod that is not injected, beside another installation; somebody looks again and again. */
+  function watching() {
     const store = new ObjectStore();
     const data = { 'config.json': JSON.stringify(webhookConfig()) };
     store.objects.set('/api/v1/namespaces/step/configmaps/autocert-config', { data });
-    const options = { allNamespaces: true, output: 'json', autocertNamespace: 'step' } as const;
-    const text = await status(options, { connect: () => ({ api: store }), now: NOW, paint: painter(false) });
-    expect(JSON.parse(text).installation.settings).toMatchObject({ mode: 'enforce' });
+    store.objects.set('/api/v1/namespaces/shop', { metadata: { name: 'shop', labels: { 'tls.example.com': 'on' } } });
+    store.lists.set('/api/v1/namespaces/shop/pods', [runningPod()]);
+    const namespaceSelector = { matchLabels: { 'tls.example.com': 'on' } };
+    store.lists.set(REGISTRATIONS, [foreignWebhook('other', { name: 'autocert.step.sm', namespaceSelector })]);
+    let clock = 0;
+    const readers = remembering(() => clock);
+    const later = async (ms: number) => {
+      clock += ms;
+      store.calls.length = 0;
+      const text = await status(options, { connect: () => ({ api: store }), now: NOW, paint: painter(false), readers });
+      const slow = /autocert-config$|webhookconfigurations$|namespaces\/shop$/;
+      return { ...JSON.parse(text), asked: store.calls.filter((call) => slow.test(call)).length };
+    };
+    return { store, later };
+  }
+
+  test('is asked anew after half a minute, and not before, and told alike', async () => {
+    const { later } = watching();
+    const others = [{ kind: 'original', pods: 1 }];
+    expect(await later(0)).toMatchObject({ asked: 4, others, pods: [] });
+    expect(await later(2_000)).toMatchObject({ asked: 0, others, pods: [] });
+    expect(await later(REMEMBERED_MS - 2_001)).toMatchObject({ asked: 0, others, pods: [] });
+    expect(await later(1)).toMatchObject({ asked: 4, others, pods: [] });
+  });
+
+  test('is asked anew at once where the API server had no time for it', async () => {
+    const { store, later } = watching();
+    store.failures.set(REGISTRATIONS, apiError(429, 'TooManyRequests', 'later'));
+    expect(await later(0)).toMatchObject({ asked: 3, others: [] });
+    expect(await later(2_000)).toMatchObject({ asked: 2, others: [] });
+    store.failures.clear();
+    expect(await later(2_000)).toMatchObject({ asked: 3, others: [{ pods: 1 }] });
+  });
+
+  test('is not asked again and again for what the user may not read', async () => {
+    const { store, later } = watching();
+    store.failures.set(REGISTRATIONS, apiError(403, 'Forbidden', 'no'));
+    expect(await later(0)).toMatchObject({ asked: 3, others: [], pods: [{ injected: false }] });
+    expect(await later(2_000)).toMatchObject({ asked: 0 });
+  });
+
+  test('takes no look at the API server’s Service', async () => {
+    const { store, later } = watching();
+    expect((await later(0)).installation.settings).toMatchObject({ mode: 'enforce' });
     expect(store.calls.filter((call) => call.includes('/services/'))).toEqual([]);
   });
 });

@@ -2,8 +2,8 @@ import { dashboardOf, type Facts } from '../../../../runtime/cli/dashboard/model
 import { podRows } from '../../../../runtime/cli/dashboard/pod-rows.ts';
 import { servingOf } from '../../../../runtime/cli/dashboard/serving.ts';
 import { certificateTree, type TreeNode } from '../../../../runtime/cli/dashboard/tree.ts';
-import type { Installation } from '../../../../runtime/cli/status/installation.ts';
-import type { PodStatus } from '../../../../runtime/cli/status/pods.ts';
+import type { Installation } from '../../../../runtime/cli/observed/installation.ts';
+import type { PodStatus } from '../../../../runtime/cli/observed/pods.ts';
 
 const NOW = new Date('2026-11-29T12:00:00Z');
 const at = (hours: number) => new Date(NOW.getTime() + hours * 3_600_000).toISOString();

@@ -1,9 +1,9 @@
 import { AutocertWebhook, StepCa } from '../../../../constructs/index.ts';
 import type { Facts } from '../../../../runtime/cli/doctor/facts.ts';
 import { readAccounts } from '../../../../runtime/cli/doctor/gather-installation.ts';
-import { Look } from '../../../../runtime/cli/doctor/look.ts';
 import { isGranted, NEEDED, rightsChecks } from '../../../../runtime/cli/doctor/rights-checks.ts';
 import { doctor } from '../../../../runtime/cli/doctor/run.ts';
+import { Look } from '../../../../runtime/cli/observed/look.ts';
 import { painter } from '../../../../runtime/cli/terminal.ts';
 import { apiError, unreachable } from '../../../../runtime/kubernetes/wire.ts';
 import { type Manifest, synth } from '../../../support/manifests.ts';

@@ -7,10 +7,11 @@ import { Annotation, STATUS_INJECTED, VolumeName } from '../../contract.ts';
 import type { KubernetesApi } from '../../kubernetes/client.ts';
 import { isHidden } from '../../kubernetes/cluster-state.ts';
 import { type Page, pages } from '../../kubernetes/pages.ts';
-import { type Origin, originOf } from '../../kubernetes/pod-origin.ts';
+import { originOf } from '../../kubernetes/pod-origin.ts';
 import { signerName } from '../../policy/cluster-names.ts';
-import { type OtherPods, OwnPods } from '../other-pods.ts';
 import { type IssuedCertificate, type News, readNews, type Warning } from './news.ts';
+import type { OtherInjectors } from './other-installations.ts';
+import { type OtherPods, OwnPods } from './other-pods.ts';
 
 /** What kubelet's last request says. */
 export interface RequestState {
@@ -72,14 +73,14 @@ const ENDS = ['Issued', 'Denied', 'Failed'] as const;
 /**
  * Reads an installation's pods of a namespace, or of all of them.
  * @param autocert namespace of the installation
- * @param otherOf who else injects the pods of a namespace: asked for those that do not tell by themselves
+ * @param readOthers who else injects pods: asked once, as soon as one does not tell by itself
  * @throws AutocertError what the API server answers
  */
 export async function readPods(
   api: Api,
   namespace: string | undefined,
   autocert: string,
-  otherOf: (namespace: string) => Promise<Origin | undefined>,
+  readOthers: () => Promise<OtherInjectors>,
 ): Promise<PodStatuses> {
   const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
   const [requests, news] = await Promise.all([
@@ -88,8 +89,14 @@ export async function readPods(
   ]);
   const own = new OwnPods(autocert);
   const pods: PodStatus[] = [];
+  let others: OtherInjectors | undefined;
   for await (const pod of annotatedPods(api, namespace)) {
-    if (!own.has(originOf(pod) ?? (await otherOf(pod.metadata?.namespace ?? '')))) continue;
+    let origin = originOf(pod);
+    if (!origin) {
+      others ??= await readOthers();
+      origin = others.of(pod.metadata?.namespace ?? '');
+    }
+    if (!own.has(origin)) continue;
     if (pods.length === MAX_PODS) return { pods, more: true, others: own.others };
     pods.push(statusOf(pod, requests, news));
   }

@@ -2,7 +2,7 @@
  * Pods of other installations in the same cluster: they are theirs to look after, and are counted. Pure.
  * @module
  */
-import { isAutocertIn, type Origin } from '../kubernetes/pod-origin.ts';
+import { isAutocertIn, type Origin } from '../../kubernetes/pod-origin.ts';
 
 /** How many pods another installation has here. */
 export type OtherPods = (Origin | { readonly kind: 'more'; readonly namespace?: undefined }) & {

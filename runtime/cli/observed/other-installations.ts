@@ -1,5 +1,5 @@
 /**
- * Other installations of Autocert in the cluster, the Go original among them: told by what their webhooks do. Pure.
+ * Other installations of Autocert in the cluster, the Go original among them: told by what their webhooks do.
  * @module
  */
 import type { V1LabelSelector } from '@kubernetes/client-node';
@@ -8,23 +8,48 @@ import type { Origin } from '../../kubernetes/pod-origin.ts';
 import { selects } from '../../kubernetes/selectors.ts';
 import { clusterName } from '../../policy/cluster-names.ts';
 import { isLabelled } from '../../policy/namespace-label.ts';
-import type { Facts, RegisteredWebhook } from './facts.ts';
-import { isOfInstallation } from './ours.ts';
+import type { Connection } from '../cluster-connection.ts';
+import type { InjectorConfig } from '../explain/injection.ts';
+import { Look } from './look.ts';
+import { type Labels, readNamespaces } from './namespaces.ts';
+import { isOfInstallation, ownLabel, type RegisteredWebhook, type Registrations, readWebhooks } from './webhooks.ts';
 
-type Labels = Readonly<Record<string, string>>;
+/** Whose pods are that do not tell by themselves, as those do that are injected. */
+export interface OtherInjectors {
+  /** Which other installation injects the pods of a namespace; `undefined`: none, or this one does. */
+  readonly of: (namespace: string) => Origin | undefined;
+  /** Whether something was not answered that may be the next time. */
+  readonly hasFailed: boolean;
+}
+
+/**
+ * Reads registrations, and labels of namespaces where they matter. Who may not list the ones or see the others is told of none.
+ * @param autocert namespace of the own installation
+ * @param podsOf namespace whose pods are asked for; `undefined`: those of all
+ */
+export async function readOtherInjectors(
+  api: Connection['api'],
+  autocert: string,
+  podsOf: string | undefined,
+  config: Promise<InjectorConfig | undefined>,
+): Promise<OtherInjectors> {
+  const look = new Look(api);
+  const webhooks = await readWebhooks(look);
+  const known = { webhooks, configuration: { config: await config }, namespace: autocert };
+  const [label, others] = [ownLabel(known), otherWebhooks(known)];
+  const labels = others.length > 0 ? await readNamespaces(look, podsOf) : undefined;
+  return { of: (namespace) => otherInjector(labels?.get(namespace), others, label), hasFailed: look.hasFailed };
+}
 
 /** The webhooks of others that are Autocert's by their name or by the label that they go by. */
-export function otherWebhooks(
-  webhooks: readonly RegisteredWebhook[],
-  namespace: string,
-  label: NamespaceLabel,
-): RegisteredWebhook[] {
-  return webhooks.filter(
+export function otherWebhooks(known: Registrations): RegisteredWebhook[] {
+  const label = ownLabel(known);
+  return (known.webhooks ?? []).filter(
     (one) =>
       one.kind === 'mutatingwebhookconfiguration' &&
       one.asksForPods &&
       (one.name === DOMAIN || goesBy(one.namespaceSelector, label)) &&
-      !isOfInstallation(one, namespace),
+      !isOfInstallation(one, known.namespace),
   );
 }
 
@@ -57,8 +82,12 @@ function originOfWebhook({ configuration, service }: RegisteredWebhook): Origin 
 }
 
 /** Namespaces that have the label of this installation, and are another's, too. */
-export function sharedNamespaces({ namespaces }: Facts, other: RegisteredWebhook, own: NamespaceLabel): string[] {
-  return [...(namespaces ?? [])]
+export function sharedNamespaces(
+  namespaces: ReadonlyMap<string, Labels> = new Map(),
+  other: RegisteredWebhook,
+  own: NamespaceLabel,
+): string[] {
+  return [...namespaces]
     .filter(([, labels]) => isLabelled(labels, own) && selects(other.namespaceSelector, labels))
     .map(([name]) => name);
 }

@@ -17,6 +17,7 @@ const PAGE_SIZE = 250;
 export class Look {
   readonly api: Connection['api'];
   readonly #unseen = new Set<string>();
+  #hasFailed = false;
 
   constructor(api: Connection['api']) {
     this.api = api;
@@ -25,6 +26,11 @@ export class Look {
   /** What was not looked at, a line each. */
   get notLookedAt(): readonly string[] {
     return [...this.#unseen].sort();
+  }
+
+  /** Whether a question failed that may be answered the next time: not for lack of rights. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /**
@@ -70,6 +76,7 @@ export class Look {
       const status = error instanceof AutocertError ? error.status : undefined;
       if (status === 404) return null;
       if (status === undefined) throw error;
+      this.#hasFailed ||= status !== 403;
       this.#unseen.add(status === 403 ? forbidden : `${what}: ${excerpt(messageOf(error), MAX_TEXT)}`);
       return undefined;
     }

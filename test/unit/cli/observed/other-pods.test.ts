@@ -1,4 +1,4 @@
-import { OwnPods, otherPodsText } from '../../../runtime/cli/other-pods.ts';
+import { OwnPods, otherPodsText } from '../../../../runtime/cli/observed/other-pods.ts';
 
 const autocert = (namespace: string) => ({ kind: 'autocert', namespace }) as const;
 
