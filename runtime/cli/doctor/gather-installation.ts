@@ -18,8 +18,9 @@ const MAX = { policies: 5_000, certificates: 20 } as const;
 const ACCOUNTS = ['autocert', 'autocert-signer'] as const;
 
 /** The parts, as `autocert status` tells of them. */
-export async function readParts(look: Look, namespace: string): Promise<Installation> {
-  const installation = await readInstallation(look.api, namespace);
+export async function readParts(look: Look, namespace: string, by: Promise<Configuration>): Promise<Installation> {
+  const config = by.then((found) => found.config);
+  const installation = await readInstallation(look.api, namespace, config);
   for (const { object, presence } of [...installation.parts, ...installation.registrations]) {
     if (presence === 'unknown') look.missed(`${object}, for lack of the verb get`);
   }

@@ -35,9 +35,10 @@ export async function gather(look: Look, namespace: string, now: () => Date, mon
     readNamespaces(look),
     readWebhooks(look),
   ]);
+  const reading = readConfiguration(look, namespace);
   const [installation, configuration, certificates, trustBundle, lease, accounts, policies] = await Promise.all([
-    readParts(look, namespace),
-    readConfiguration(look, namespace),
+    readParts(look, namespace, reading),
+    reading,
     readCertificates(look, namespace),
     apis.podCertificates ? readTrustBundle(look, namespace) : undefined,
     readLease(look, namespace),

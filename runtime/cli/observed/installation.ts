@@ -10,7 +10,6 @@ import { title } from '../../pki/words.ts';
 import { clusterName } from '../../policy/cluster-names.ts';
 import { labelOf, labelText } from '../../policy/namespace-label.ts';
 import { fingerprintOf, isCertificate, isIssuedByPem, splitPem, validityOf } from '../../x509/certificate.ts';
-import { configIfKnown } from '../explain/configuration.ts';
 import type { InjectorConfig } from '../explain/injection.ts';
 
 /** What of an object can be told: `unknown`: the user may not read it. */
@@ -98,7 +97,7 @@ const MAX_AUTHORITIES = 20;
 export async function readInstallation(
   api: Api,
   namespace: string,
-  config: Promise<InjectorConfig | undefined> = configIfKnown(api, namespace),
+  config: Promise<InjectorConfig | undefined>,
 ): Promise<Installation> {
   const [parts, certificates, registrations, settings] = await Promise.all([
     Promise.all(PARTS.map((part) => readPart(api, namespace, part))),

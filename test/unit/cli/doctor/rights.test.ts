@@ -25,6 +25,12 @@ async function readPaths(): Promise<readonly string[]> {
   return [...new Set(cluster.calls.map((call) => call.replace('GET ', '')))];
 }
 
+test('the configuration is asked for once', async () => {
+  const cluster = new SickCluster();
+  await show(cluster);
+  expect(cluster.calls.filter((call) => call === `GET ${At.configuration}`)).toHaveLength(1);
+});
+
 describe('the roles of an installation in another namespace', () => {
   const manifests = synth((chart) => {
     const ca = new StepCa(chart, 'ca', { namespace: 'tls' });
