@@ -17,5 +17,6 @@ export default {
     roots: [`<rootDir>/test/${name}`],
     extensionsToTreatAsEsm: ['.ts'],
     transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+    setupFiles: name === 'unit' ? ['<rootDir>/test/support/few-rounds.ts'] : [],
   })),
 };
