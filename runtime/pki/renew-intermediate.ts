@@ -34,6 +34,7 @@ export function isOtherwiseConstrained(
   { chain }: Pick<ClusterPki, 'chain'>,
   permitted: PermittedNames | undefined,
 ): boolean {
+  if (permitted === undefined) return false; // it stays as it is
   const [wanted, found] = [wantedConstraints(permitted, chain[0]), nameConstraintsOf(chain[0])];
   return Buffer.compare(wanted ?? Buffer.of(), found ?? Buffer.of()) !== 0;
 }

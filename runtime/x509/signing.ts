@@ -95,19 +95,20 @@ export async function createAuthority(options: AuthorityOptions): Promise<string
     'subjectOf' in options
       ? read(options.subjectOf).subjectName
       : new Name([{ O: [options.organization] }, { CN: [options.commonName] }]);
+  const issuer = options.issuer && read(options.issuer.certificatePem);
   const spki = spkiOf(options.key);
   const extensions: Extension[] = [
     new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     new BasicConstraintsExtension(true, options.pathLength, true),
     await SubjectKeyIdentifierExtension.create(spki),
   ];
-  if (options.issuer) extensions.push(authorityKeyIdentifier(options.issuer));
+  if (issuer) extensions.push(authorityKeyIdentifier(issuer));
   // Critical: RFC 5280, 4.2.1.10. Who does not know it must not trust the certificate.
   const { nameConstraints: constraints } = options;
   if (constraints) extensions.push(new Extension(NAME_CONSTRAINTS_OID, true, new Uint8Array(constraints)));
   return certificate({
     subject,
-    issuerName: options.issuer ? read(options.issuer.certificatePem).subjectName : subject,
+    issuerName: issuer?.subjectName ?? subject,
     spki,
     validity: options,
     extensions,
@@ -135,17 +136,17 @@ export function createCrossCertificate({
   pathLength,
   ...validity
 }: CrossCertificateOptions): Promise<string> {
-  const root = read(of);
+  const [root, authority] = [read(of), read(issuer.certificatePem)];
   return certificate({
     subject: root.subjectName,
-    issuerName: read(issuer.certificatePem).subjectName,
+    issuerName: authority.subjectName,
     spki: new Uint8Array(root.publicKey.rawData),
     validity,
     extensions: [
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       new BasicConstraintsExtension(true, pathLength, true),
       new SubjectKeyIdentifierExtension(keyIdentifierOf(root)),
-      authorityKeyIdentifier(issuer),
+      authorityKeyIdentifier(authority),
     ],
     signingKey: issuer.key,
   });
@@ -171,6 +172,7 @@ export function pathLengthOf(pem: string): number {
 /** A certificate for a server and client, PEM, shaped as step-ca's default template has it. */
 export async function createLeaf(options: LeafOptions): Promise<string> {
   const { issuer, provisioner, commonName } = options;
+  const authority = read(issuer.certificatePem);
   const rsa = options.publicKey.asymmetricKeyType === 'rsa';
   const usages = KeyUsageFlags.digitalSignature | (rsa ? KeyUsageFlags.keyEncipherment : 0);
   const spki = spkiOf(options.publicKey);
@@ -178,14 +180,14 @@ export async function createLeaf(options: LeafOptions): Promise<string> {
     new KeyUsagesExtension(usages, true),
     new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
     await SubjectKeyIdentifierExtension.create(spki),
-    authorityKeyIdentifier(issuer),
+    authorityKeyIdentifier(authority),
     // Critical only where there is no other name: RFC 5280, 4.2.1.6.
     new SubjectAlternativeNameExtension(generalNames(splitSans(options.sans)), commonName === undefined),
   ];
   if (provisioner) extensions.push(new Extension(STEP_PROVISIONER_OID, false, provisionerExtension(provisioner)));
   return certificate({
     subject: new Name(commonName === undefined ? [] : [{ CN: [commonName] }]),
-    issuerName: read(issuer.certificatePem).subjectName,
+    issuerName: authority.subjectName,
     spki,
     validity: options,
     extensions,
@@ -198,15 +200,15 @@ export async function renewLeaf(
   pem: string,
   options: ValidityPeriod & { readonly issuer: SigningCertificate; readonly publicKey?: KeyObject },
 ): Promise<string> {
-  const old = read(pem);
+  const [old, authority] = [read(pem), read(options.issuer.certificatePem)];
   const spki = options.publicKey ? spkiOf(options.publicKey) : new Uint8Array(old.publicKey.rawData);
   const replaced = new Map<string, Extension>([
     [OID.subjectKeyIdentifier, await SubjectKeyIdentifierExtension.create(spki)],
-    [OID.authorityKeyIdentifier, authorityKeyIdentifier(options.issuer)],
+    [OID.authorityKeyIdentifier, authorityKeyIdentifier(authority)],
   ]);
   return certificate({
     subject: old.subjectName,
-    issuerName: read(options.issuer.certificatePem).subjectName,
+    issuerName: authority.subjectName,
     spki,
     validity: options,
     extensions: old.extensions.map((extension) => replaced.get(extension.type) ?? extension),
@@ -227,8 +229,8 @@ function provisionerExtension({ name, credentialId }: ProvisionerReference): Byt
 }
 
 /** Names the issuer's key as the issuer itself does: an older CA may have computed its identifier in another way. */
-function authorityKeyIdentifier(issuer: SigningCertificate): AuthorityKeyIdentifierExtension {
-  return new AuthorityKeyIdentifierExtension(keyIdentifierOf(read(issuer.certificatePem)));
+function authorityKeyIdentifier(issuer: X509Certificate): AuthorityKeyIdentifierExtension {
+  return new AuthorityKeyIdentifierExtension(keyIdentifierOf(issuer));
 }
 
 function keyIdentifierOf(authority: X509Certificate): string {

@@ -14,8 +14,10 @@ import { createKey, openKey } from '../../runtime/x509/private-key.ts';
 import { createLeaf } from '../../runtime/x509/signing.ts';
 import { keptLog } from './logs.ts';
 import { ObjectStore } from './object-store.ts';
+import { reissued } from './reissued.ts';
 
 const NAMESPACE = 'step';
+const LEAF_NAME = 'web.shop.svc';
 const BASE = `/api/v1/namespaces/${NAMESPACE}`;
 
 /** Days as milliseconds. */
@@ -29,7 +31,7 @@ export class PkiWorld {
   readonly objects = new ClusterObjects(this.store, NAMESPACE);
   readonly log = keptLog();
   now = new Date('2026-01-01T00:00:00Z');
-  #opened: { readonly keyPem: string; readonly key: KeyObject } | undefined;
+  #opened: { readonly issuer: string; readonly key: KeyObject; readonly leaf: string } | undefined;
 
   constructor() {
     this.store.now = () => this.now;
@@ -139,23 +141,31 @@ export class PkiWorld {
   }
 
   /** A leaf with its chain, as the CA issues it now. */
-  async issue(days: number, name = 'web.shop.svc'): Promise<readonly string[]> {
+  async issue(days: number): Promise<readonly string[]> {
+    const [notBefore, notAfter] = [new Date(+this.now - 60_000), new Date(+this.now + days * DAY_MS)];
+    const { key, leaf } = await this.#openIssuer(notBefore, notAfter);
+    return [reissued(leaf, key, notBefore, notAfter), ...this.chain];
+  }
+
+  /** The intermediate's key, and a first leaf of it. */
+  async #openIssuer(notBefore: Date, notAfter: Date) {
     const [certificatePem = ''] = this.chain;
     const keyPem = this.file('intermediateKey', PkiFile.intermediateKey);
-    if (this.#opened?.keyPem !== keyPem) {
-      this.#opened = { keyPem, key: openKey(new Secret(keyPem), this.password, 'the intermediate key') };
+    const issuer = certificatePem + keyPem;
+    if (this.#opened?.issuer !== issuer) {
+      const key = openKey(new Secret(keyPem), this.password, 'the intermediate key');
+      leafKey ??= await createKey();
+      const leaf = await createLeaf({
+        commonName: LEAF_NAME,
+        sans: [LEAF_NAME],
+        publicKey: leafKey,
+        issuer: { certificatePem, key },
+        notBefore,
+        notAfter,
+      });
+      this.#opened = { issuer, key, leaf };
     }
-    const { key } = this.#opened;
-    leafKey ??= await createKey();
-    const leaf = await createLeaf({
-      commonName: name,
-      sans: [name],
-      publicKey: leafKey,
-      issuer: { certificatePem, key },
-      notBefore: new Date(+this.now - 60_000),
-      notAfter: new Date(+this.now + days * DAY_MS),
-    });
-    return [leaf, ...this.chain];
+    return this.#opened;
   }
 
   /** Kills whoever makes write number `fatal` from now on (0 is the first); gives back how to go on. */

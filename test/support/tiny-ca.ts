@@ -48,8 +48,8 @@ export function issue(commonName: string, options: IssueOptions = {}): TestCerti
     ECDSA_SHA256,
     distinguishedName(options.issuer?.commonName ?? commonName),
     sequence(
-      time(options.notBefore ?? new Date(now - MINUTE)),
-      time(options.notAfter ?? new Date(now + 1440 * MINUTE)),
+      utcTime(options.notBefore ?? new Date(now - MINUTE)),
+      utcTime(options.notAfter ?? new Date(now + 1440 * MINUTE)),
     ),
     distinguishedName(commonName),
     publicKey.export({ type: 'spki', format: 'der' }),
@@ -75,7 +75,8 @@ function distinguishedName(commonName: string): Buffer {
   return sequence(encode(0x31, sequence(oid('2.5.4.3'), encode(0x0c, Buffer.from(commonName)))));
 }
 
-function time(date: Date): Buffer {
+/** A time before 2050, DER. */
+export function utcTime(date: Date): Buffer {
   const text = date.toISOString().replace(/[-:T]|\.\d+/g, '');
   return encode(0x17, Buffer.from(text.slice(2)));
 }
