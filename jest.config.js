@@ -1,3 +1,9 @@
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// The programs that tests start are TypeScript: whoever is not the first finds it compiled. For Jest's own modules, too.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
+
 /** Two projects of one make: `npm test` runs `unit`, `npm run interop` the other. */
 const swc = {
   jsc: {
@@ -9,8 +15,9 @@ const swc = {
 };
 
 export default {
-  maxWorkers: '100%', // of two cores Jest would leave one alone
+  maxWorkers: availableParallelism() + 1, // one of them waits: for a timer, for a program
   testTimeout: 30_000,
+  testSequencer: './test/support/longest-first.ts',
   projects: ['unit', 'interop'].map((name) => ({
     displayName: name,
     testEnvironment: 'node',

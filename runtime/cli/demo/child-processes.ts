@@ -11,7 +11,7 @@ import { AutocertError } from '../../lib/errors.ts';
 
 /** How to start one. */
 export interface ProcessOptions {
-  /** The whole environment, besides `PATH`. */
+  /** The whole environment, besides {@link PASSED_ON}. */
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each line of standard output and standard error. */
   readonly onLine?: (line: string) => void;
@@ -22,6 +22,8 @@ export interface ProcessOptions {
 /** Milliseconds that a process gets to end by itself. */
 const GRACE_MS = 1_000;
 const TAIL_LINES = 12;
+/** Where programs are, and where Node keeps compiled ones, if anywhere. */
+const PASSED_ON = ['PATH', 'NODE_COMPILE_CACHE'];
 
 /** Starts, watches and ends processes. */
 export class ChildProcesses {
@@ -53,7 +55,7 @@ export class ChildProcesses {
     const logFile = join(this.#logDir, `${name}.log`);
     const log = createWriteStream(logFile, { flags: 'a' });
     const child = spawn(file, args, {
-      env: { PATH: process.env.PATH ?? '', ...env },
+      env: { ...passedOn(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a process group of its own: Ctrl-C is for this process, which ends the others in order
     });
@@ -91,6 +93,10 @@ export class ChildProcesses {
   kill(): void {
     for (const child of this.#running.keys()) killGroup(child);
   }
+}
+
+function passedOn(): Record<string, string> {
+  return Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 function killGroup({ pid }: ChildProcess): void {
