@@ -15,7 +15,7 @@ const swc = {
 };
 
 export default {
-  maxWorkers: availableParallelism() + 1, // one of them waits: for a timer, for a program
+  maxWorkers: availableParallelism() + 1, // one of them waits: for a timer, for a program; those of interop compute
   testTimeout: 30_000,
   testSequencer: './test/support/longest-first.ts',
   projects: ['unit', 'interop'].map((name) => ({
