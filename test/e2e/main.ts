@@ -53,6 +53,9 @@ const { values: options } = flagsOf(HELP, {
   },
 });
 
+// Go programs, those of the node and kubectl among them, collect garbage less often: kubectl takes a fifth less of the CPU.
+process.env.GOGC ??= '400';
+
 const started = Date.now();
 const print = (line: string) => console.log(line);
 const note = (text: string) => print(`...    ${text} (${seconds(started)})`);
