@@ -2,10 +2,9 @@
  * step-ca on a database of one kind, one replica or several.
  * @module
  */
-import { once } from 'node:events';
 import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../runtime/lib/free-ports.ts';
 import { type InitializedPki, initPki } from '../runtime/pki/files.ts';
 import { DATA_SOURCE_PARAMETERS, type DatabaseServer, startDatabase } from '../scripts/cluster/databases.ts';
 import { which } from '../scripts/cluster/packages.ts';
@@ -74,14 +73,4 @@ function bytesOf(path: string): number {
 function readable(folder: string): string {
   chmodSync(folder, 0o755);
   return folder;
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -3,7 +3,7 @@
  * version is not built again.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { which } from './packages.ts';
@@ -48,6 +48,9 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
   // Argo CD runs it
   kustomize: { module: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.8.1', onRequest: true },
   'kustomize-controller': { ...FLUX, wrapped: true, onRequest: true },
+  // Of the version that step-ca has inside.
+  bbolt: { module: 'go.etcd.io/bbolt', path: 'cmd/bbolt', version: 'v1.4.3', onRequest: true },
+  zlint: { module: 'github.com/zmap/zlint/v3', path: 'cmd/zlint', version: 'v3.7.3', onRequest: true },
 };
 
 const KUBERNETES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'];
@@ -71,8 +74,12 @@ export async function ensurePrograms(note: (text: string) => void, names: readon
   for (const [module, missing] of modules) {
     const programs = missing.map(([, program]) => program);
     note(`building ${missing.map(([name]) => name).join(', ')} of ${module} ${programs[0]?.version}`);
-    if (programs.some(({ wrapped }) => wrapped)) for (const [name, program] of missing) await build(name, program);
-    else await install(programs);
+    await aside(async (folder) => {
+      if (programs.some(({ wrapped }) => wrapped))
+        for (const [name, program] of missing) await build(join(folder, name), program);
+      else await install(folder, programs);
+      for (const [name] of missing) renameSync(join(folder, name), join(BIN, name));
+    });
   }
 }
 
@@ -112,7 +119,8 @@ export async function goProgram(folder: string, path: string): Promise<Buffer> {
   const aside = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
   try {
     const file = join(aside, 'program');
-    const argv = ['go', 'build', '-C', folder, '-trimpath', '-ldflags', '-s -w', '-o', file, path];
+    // Without -trimpath: with it, the standard library would be compiled once more.
+    const argv = ['go', 'build', '-C', folder, '-ldflags', '-s -w', '-o', file, path];
     await run(argv, { env: GO_ENV, ...BUILD_TIMEOUT });
     return readFileSync(file);
   } finally {
@@ -137,20 +145,30 @@ function packageOf({ module, path }: GoProgram): string {
   return path === undefined ? module : `${module}/${path}`;
 }
 
+/** A folder beside the programs: what is built there is moved into place when it is whole, for others may build the same. */
+async function aside(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(BIN, '.build-'));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Builds programs of one module at once: what they share is compiled once, and one is linked beside the other. */
-async function install(programs: readonly GoProgram[]): Promise<void> {
+async function install(folder: string, programs: readonly GoProgram[]): Promise<void> {
   const packages = programs.map((program) => `${packageOf(program)}@${program.version}`);
   const argv = ['go', 'install', '-ldflags', '-s -w', ...packages];
-  await run(argv, { cwd: tmpdir(), env: { ...GO_ENV, GOBIN: BIN }, ...BUILD_TIMEOUT });
+  await run(argv, { cwd: tmpdir(), env: { ...GO_ENV, GOBIN: folder }, ...BUILD_TIMEOUT });
 }
 
 /** Builds a program that is wrapped. */
-async function build(name: string, program: GoProgram): Promise<void> {
+async function build(file: string, program: GoProgram): Promise<void> {
   const { module, version } = program;
   const target = packageOf(program);
   const source = await moduleDirectory(module, version);
   await inWrapper(`require ${module} ${version}\n${await replacementsOf(source)}`, [target], (cwd) =>
-    run(['go', 'build', '-ldflags', '-s -w', '-o', join(BIN, name), target], { cwd, env: GO_ENV, ...BUILD_TIMEOUT }),
+    run(['go', 'build', '-ldflags', '-s -w', '-o', file, target], { cwd, env: GO_ENV, ...BUILD_TIMEOUT }),
   );
 }
 

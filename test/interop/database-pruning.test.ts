@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import {
   DATA_SOURCE_PARAMETERS,
@@ -15,7 +16,6 @@ import { type Replicas, startReplicas } from '../support/ca-replicas.ts';
 import { postTo, renew } from '../support/ca-requests.ts';
 import { certificateMaker } from '../support/embedded-ca.ts';
 import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
-import { freePort } from '../support/running-ca.ts';
 
 const GUIDE = readFileSync(join(import.meta.dirname, '../../docs/scaling.md'), 'utf8');
 const NAMES = ['web.shop.svc'];

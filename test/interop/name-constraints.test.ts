@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import { Pki, StepCa } from '../../constructs/index.ts';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { createIntermediate } from '../../runtime/pki/authorities.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
@@ -17,7 +18,7 @@ import { createLeaf, type SigningCertificate } from '../../runtime/x509/signing.
 import { certificateMaker, tokenMaker } from '../support/embedded-ca.ts';
 import { find, synth } from '../support/manifests.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
-import { freePort, launchStepCa, type Stop } from '../support/running-ca.ts';
+import { launchStepCa, type Stop } from '../support/running-ca.ts';
 
 const [DAY, now] = [24 * 3_600_000, Date.now()];
 

@@ -1,6 +1,7 @@
 /** Replicas of real step-ca on one real PostgreSQL, and on one real MariaDB. */
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { createKeyAndRequest } from '../../runtime/x509/csr.ts';
 import {
   DATA_SOURCE_PARAMETERS,
@@ -15,7 +16,6 @@ import { type Replicas, startReplicas } from '../support/ca-replicas.ts';
 import { type Identity, postTo, renew } from '../support/ca-requests.ts';
 import { certificateMaker } from '../support/embedded-ca.ts';
 import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
-import { freePort } from '../support/running-ca.ts';
 
 const NAMES = ['web.shop.svc'];
 const REPLICAS = 3;

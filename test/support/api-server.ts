@@ -12,11 +12,11 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kubeconfig } from '../../runtime/kubernetes/kubeconfig.ts';
+import { freePorts } from '../../runtime/lib/free-ports.ts';
 import { makeClusterPki } from '../../scripts/cluster/pki.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
 import { BIN, KUBERNETES_BIN } from '../../scripts/cluster/settings.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
-import { freePort } from './running-ca.ts';
 
 /** What the API server answers. */
 export interface ApiReply {
@@ -70,7 +70,7 @@ export class ApiServer implements AsyncDisposable {
     };
     try {
       await makeClusterPki(dir);
-      const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
+      const [client = 0, peer = 0, secure = 0] = await freePorts(3);
       const token = randomBytes(16).toString('hex');
       writeFileSync(join(dir, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
       children.push(launch(dir, join(BIN, 'etcd'), etcdFlags(dir, client, peer)));

@@ -9,6 +9,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PkiFile, type SupervisorConfig } from '../../runtime/contract.ts';
+import { freePorts } from '../../runtime/lib/free-ports.ts';
 import { createIntermediate } from '../../runtime/pki/authorities.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import type { CaTemplate } from '../../runtime/step-ca/ca-config.ts';
@@ -17,7 +18,6 @@ import { createKey, encryptKey, openKey } from '../../runtime/x509/private-key.t
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { certificateMaker, tokenMaker } from './embedded-ca.ts';
 import { program } from './programs.ts';
-import { freePort } from './running-ca.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CA_SCRIPT = join(ROOT, 'runtime/supervisor/ca.sh');
@@ -51,7 +51,7 @@ export class CaPod {
     const dir = fs.mkdtempSync(join(tmpdir(), 'autocert-ca-pod-'));
     const at = (name: string) => join(dir, name);
     for (const name of ['certs', 'secrets', 'out', 'control', 'scratch', 'volume']) fs.mkdirSync(at(name));
-    const [caPort, port] = [await freePort(), await freePort()];
+    const [caPort = 0, port = 0] = await freePorts(2);
     const files = await initPki({ dir: at('pki'), address: `127.0.0.1:${caPort}`, passwordFiles: true });
     const config: SupervisorConfig = {
       inputs: {

@@ -5,11 +5,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
 import type { CaAddress } from './ca-requests.ts';
 import { type MintToken, tokenMaker } from './embedded-ca.ts';
-import { freePort, launchStepCa, type Stop } from './running-ca.ts';
+import { launchStepCa, type Stop } from './running-ca.ts';
 
 /** One of them. */
 export interface Replica extends CaAddress {

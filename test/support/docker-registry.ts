@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { run, waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
-import { freePort } from './running-ca.ts';
 
 /** Asks for an address and prints the status alone; fails where nobody answers. */
 const STATUS = ['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}'];

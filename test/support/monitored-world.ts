@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { SignerConfig } from '../../runtime/contract.ts';
 import { KubernetesApi } from '../../runtime/kubernetes/client.ts';
 import { FollowedFile } from '../../runtime/lib/followed-file.ts';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { serveHealth } from '../../runtime/lib/health-server.ts';
 import { readTextFile } from '../../runtime/lib/text-file.ts';
 import { readSignerConfig } from '../../runtime/signer/config.ts';
@@ -20,7 +21,7 @@ import { FakeApiServer } from '../unit/signer/fake-api-server.ts';
 import { POLICY, podOf, requestOf } from '../unit/signer/fixtures.ts';
 import { keptLog } from './logs.ts';
 import type { Target } from './prometheus.ts';
-import { freePort, startStepCa } from './running-ca.ts';
+import { startStepCa } from './running-ca.ts';
 import { WebhookWorld } from './webhook-world.ts';
 
 const LABELS = { namespace: 'step' };

@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
-import { freePort } from './running-ca.ts';
 
 /** What is scraped. */
 export interface Target {

@@ -5,12 +5,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCa } from '../../runtime/ca/ca.ts';
 import { readCaSettings } from '../../runtime/ca/config.ts';
+import { freePort } from '../../runtime/lib/free-ports.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
 import type { CaAddress } from './ca-requests.ts';
@@ -125,15 +125,4 @@ export async function launchStepCa(
   }
   client.close();
   return stop;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

@@ -4,12 +4,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Provisioner, type WebhookConfig } from '../../contract.ts';
 import { kubeconfig } from '../../kubernetes/kubeconfig.ts';
 import { readAll } from '../../kubernetes/wire.ts';
 import { AutocertError } from '../../lib/errors.ts';
+import { freePort, freePorts } from '../../lib/free-ports.ts';
 import { sleep } from '../../lib/loops.ts';
 import { type InitializedPki, initPki } from '../../pki/files.ts';
 import { CaClient } from '../../step-ca/client.ts';
@@ -44,19 +44,6 @@ export interface WebhookUrls {
   readonly health: string;
 }
 
-/** So many different ports of loopback that are free now. */
-async function freePorts(count: number): Promise<number[]> {
-  const open = () =>
-    new Promise<Server>((resolve, reject) => {
-      const server = createServer().once('error', reject);
-      server.listen(0, HOST, () => resolve(server));
-    });
-  const servers = await Promise.all(Array.from({ length: count }, open));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
 /** Asks again until it succeeds. Whoever waits races it against the part's end. */
 async function untilReady(what: string, check: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
@@ -85,11 +72,10 @@ export function textOf(url: string): Promise<string> {
 
 /** Root, intermediate, provisioners, and the CA's configuration for a free port. */
 export async function makePki({ dir }: Surroundings): Promise<InitializedPki> {
-  const [port] = await freePorts(1);
   return initPki({
     dir: join(dir, 'pki'),
     dnsNames: [HOST, 'localhost'],
-    address: `${HOST}:${port}`,
+    address: `${HOST}:${await freePort()}`,
     claims: {
       minTLSCertDuration: LIFETIMES.min,
       defaultTLSCertDuration: LIFETIMES.default,
