@@ -62,7 +62,6 @@ const USUAL = Object.keys(PROGRAMS).filter((name) => PROGRAMS[name]?.onRequest !
 
 /** Builds what is missing of `names` (what every node needs, when absent); `note` hears of each. */
 export async function ensurePrograms(note: (text: string) => void, names: readonly string[] = USUAL): Promise<void> {
-  mkdirSync(BIN, { recursive: true });
   const modules = new Map<string, [name: string, program: GoProgram][]>();
   for (const name of names) {
     const program = PROGRAMS[name];
@@ -74,12 +73,15 @@ export async function ensurePrograms(note: (text: string) => void, names: readon
   for (const [module, missing] of modules) {
     const programs = missing.map(([, program]) => program);
     note(`building ${missing.map(([name]) => name).join(', ')} of ${module} ${programs[0]?.version}`);
-    await aside(async (folder) => {
-      if (programs.some(({ wrapped }) => wrapped))
-        for (const [name, program] of missing) await build(join(folder, name), program);
-      else await install(folder, programs);
-      for (const [name] of missing) renameSync(join(folder, name), join(BIN, name));
-    });
+    await builtInto(
+      BIN,
+      missing.map(([name]) => name),
+      async (folder) => {
+        if (programs.some(({ wrapped }) => wrapped))
+          for (const [name, program] of missing) await build(join(folder, name), program);
+        else await install(folder, programs);
+      },
+    );
   }
 }
 
@@ -88,24 +90,21 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
   const missing = KUBERNETES.filter((name) => !existsSync(join(KUBERNETES_BIN, name)));
   if (missing.length === 0) return;
   needsGo(`Kubernetes ${KUBERNETES_VERSION}`);
-  mkdirSync(KUBERNETES_BIN, { recursive: true });
   const version = `v${KUBERNETES_VERSION}`;
   const [major = '1', minor = ''] = KUBERNETES_VERSION.split('.');
   const source = await moduleDirectory('k8s.io/kubernetes', version);
   // Outside its own tree, Kubernetes finds its staging modules under their published versions.
   const replacements = await replacementsOf(source, `v0.${KUBERNETES_VERSION.replace(/^\d+\./, '')}`);
-  await inWrapper(
-    `require k8s.io/kubernetes ${version}\n${replacements}`,
-    missing.map((name) => `k8s.io/kubernetes/cmd/${name}`),
-    async (cwd) => {
-      const stamp = `-X k8s.io/component-base/version.gitVersion=${version} -X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor} -X k8s.io/client-go/pkg/version.gitVersion=${version}`;
-      note(`building ${missing.join(', ')} ${version}`);
-      const packages = missing.map((name) => `k8s.io/kubernetes/cmd/${name}`);
+  const packages = missing.map((name) => `k8s.io/kubernetes/cmd/${name}`);
+  await inWrapper(`require k8s.io/kubernetes ${version}\n${replacements}`, packages, async (cwd) => {
+    const stamp = `-X k8s.io/component-base/version.gitVersion=${version} -X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor} -X k8s.io/client-go/pkg/version.gitVersion=${version}`;
+    note(`building ${missing.join(', ')} ${version}`);
+    await builtInto(KUBERNETES_BIN, missing, async (folder) => {
       // All at once: Go links one program while it compiles for the next.
-      const argv = ['go', 'build', '-ldflags', `-s -w ${stamp}`, '-o', `${KUBERNETES_BIN}/`, ...packages];
+      const argv = ['go', 'build', '-ldflags', `-s -w ${stamp}`, '-o', `${folder}/`, ...packages];
       await run(argv, { cwd, env: GO_ENV, ...BUILD_TIMEOUT });
-    },
-  );
+    });
+  });
 }
 
 /**
@@ -116,16 +115,13 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
  */
 export async function goProgram(folder: string, path: string): Promise<Buffer> {
   if (which('go') === undefined) throw new Error(`${path} of ${folder} is built with Go, which is not on PATH`);
-  const aside = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
-  try {
+  return inFolder(tmpdir(), async (aside) => {
     const file = join(aside, 'program');
     // Without -trimpath: with it, the standard library would be compiled once more.
     const argv = ['go', 'build', '-C', folder, '-ldflags', '-s -w', '-o', file, path];
     await run(argv, { env: GO_ENV, ...BUILD_TIMEOUT });
     return readFileSync(file);
-  } finally {
-    rmSync(aside, { recursive: true, force: true });
-  }
+  });
 }
 
 function needsGo(what: string): void {
@@ -145,11 +141,24 @@ function packageOf({ module, path }: GoProgram): string {
   return path === undefined ? module : `${module}/${path}`;
 }
 
-/** A folder beside the programs: what is built there is moved into place when it is whole, for others may build the same. */
-async function aside(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(BIN, '.build-'));
-  try {
+/** What `work` builds is moved into place when it is whole: others may build the same, and a build may be ended. */
+async function builtInto(
+  bin: string,
+  names: readonly string[],
+  work: (folder: string) => Promise<void>,
+): Promise<void> {
+  mkdirSync(bin, { recursive: true });
+  await inFolder(bin, async (folder) => {
     await work(folder);
+    for (const name of names) renameSync(join(folder, name), join(bin, name));
+  });
+}
+
+/** A folder for the time of `work`. */
+async function inFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(parent, 'autocert-e2e-'));
+  try {
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -178,16 +187,13 @@ async function inWrapper(
   packages: readonly string[],
   work: (folder: string) => Promise<unknown>,
 ): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'autocert-e2e-'));
-  try {
+  await inFolder(tmpdir(), async (folder) => {
     writeFileSync(join(folder, 'go.mod'), `module wrapper\ngo 1.26.0\n${requirements}`);
     const imports = packages.map((name) => `import _ "${name}"\n`).join('');
     writeFileSync(join(folder, 'tools.go'), `//go:build tools\npackage wrapper\n${imports}`);
     await run(['go', 'mod', 'tidy'], { cwd: folder, ...BUILD_TIMEOUT });
     await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 interface GoMod {
