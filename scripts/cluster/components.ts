@@ -235,20 +235,25 @@ export function writeConfigurations({ state, place, impatient, attentive }: Node
 
 function containerd(state: string): string {
   // restrict_oom_score_adj: without CAP_SYS_RESOURCE runc would die when it lowers the score.
-  return `version = 2
+  // stats_collect_period: containerd would ask each container every second, for figures that nobody reads here: a fifth of the CPU.
+  return `version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
 [grpc]
   address = "${CONTAINERD_SOCKET}"
-[plugins."io.containerd.grpc.v1.cri"]
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "overlayfs"
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = "${PAUSE_IMAGE}"
+[plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
-  sandbox_image = "${PAUSE_IMAGE}"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+  stats_collect_period = "1h"
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
     conf_dir = "${join(state, 'cni')}"
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "overlayfs"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  [plugins."io.containerd.cri.v1.runtime".containerd]
+    default_runtime_name = "runc"
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 `;
 }

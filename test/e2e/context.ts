@@ -37,6 +37,8 @@ export interface Step {
   readonly name: string;
   /** Later steps cannot work without it: runs with any selection, and its failure ends the run. */
   readonly base?: boolean;
+  /** Takes its time, and CI's is short: runs with `--long`, and where it is chosen. @default false */
+  readonly long?: boolean;
   /** Ids of steps that it cannot do without: they run where it is chosen. @default - the base alone */
   readonly restsOn?: readonly string[];
   readonly run: () => Promise<void>;

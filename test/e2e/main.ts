@@ -13,7 +13,7 @@ import { flagsOf } from '../../scripts/flags.ts';
 import { buildBundles } from '../../scripts/image.ts';
 import { onOurNode, onTheirCluster, prepare } from './clusters.ts';
 import { FAULTS } from './faults/index.ts';
-import { seconds } from './runner.ts';
+import { seconds, usualOf } from './runner.ts';
 import { noCluster, stepsOf } from './runs.ts';
 import type { Half } from './steps/index.ts';
 
@@ -21,7 +21,7 @@ const HELP = `npm run e2e [-- options]
   --only WORD   only the steps whose number or name has WORD, and those they rest upon; may be repeated
   --half 1      half of the steps, with what they rest upon (2: the other half), for two machines
   --keep        leave the node up and print how to reach it
-  --long        also waits for kubelet to renew by itself: a quarter of an hour more (Kubernetes 1.37)
+  --long        also what takes its time, half an hour more: kubelet renews by itself (Kubernetes 1.37), storms of pods
   --faults      instead: one fault after the other on two nodes, and docs/reliability.md written anew; --only ID chooses some
   --databases   instead: three CAs on PostgreSQL and on MariaDB, killed and restarted while a hundred pods start and renew
   --upgrade     instead: from the version of the commit UPGRADE_FROM to this one, back, and forward again, under traffic
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   if (options.list && options.faults) return say(FAULTS.map(({ id, name }) => `${id.padEnd(30)} ${name}`).join('\n'));
   if (options.list)
     return say(
-      stepsOf(options, noCluster(options.long))
+      usualOf(stepsOf(options, noCluster(options.long)), options.long)
         .map(({ id, name }) => `${id.padEnd(5)} ${name}`)
         .join('\n'),
     );

@@ -17,7 +17,7 @@ import { REPORT, writeReport } from './faults/report.ts';
 import { runFaults } from './faults/run.ts';
 import { gitopsSteps } from './gitops/index.ts';
 import { migrationSteps } from './migration/index.ts';
-import { runSteps, select } from './runner.ts';
+import { runSteps, select, usualOf } from './runner.ts';
 import { allSteps, type Half, numbersOf } from './steps/index.ts';
 import { upgradeSteps } from './upgrade/index.ts';
 
@@ -111,7 +111,9 @@ export async function runChosenSteps(
   const step = existsSync(join(BIN, 'step')) ? join(BIN, 'step') : 'step';
   const context = { ...cluster, scratch, native, step, long: choice.long, print };
   const all = stepsOf(choice, context);
-  const steps = select(all, choice.half === undefined ? choice.only : numbersOf(choice.half, all));
+  const usual = usualOf(all, choice.long);
+  const halved = choice.half === undefined ? usual : select(usual, numbersOf(choice.half, usual));
+  const steps = choice.only.length === 0 ? halved : select(all, choice.only);
   mkdirSync(scratch, { recursive: true });
   const outcome = await runSteps(steps, { print, diagnose: () => diagnose(cluster.kubectl), signal: stop.signal });
   for (const name of outcome.failed) print(`FAILED ${name}`);

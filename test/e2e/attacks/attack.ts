@@ -36,8 +36,6 @@ export interface Attack {
   readonly who: Attacker;
   /** What must come of it. */
   readonly expected: string;
-  /** Takes minutes, or floods: only in the suite of its own. @default false */
-  readonly slow?: boolean;
   /** Only on clusters with pod certificates. @default false */
   readonly native?: boolean;
   /** Only on a node of our own, whose processes and credentials are at hand. @default false */

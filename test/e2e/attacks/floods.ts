@@ -120,7 +120,7 @@ function annotatedPod(name: string, count: number, length: number) {
   return testPod(TENANT, name, { annotations: { ...junk, [Annotation.name]: ownName(name) } });
 }
 
-const attacks: readonly Omit<Attack, 'slow' | 'ownNode'>[] = [
+const attacks: readonly Omit<Attack, 'ownNode'>[] = [
   {
     id: 'flood-garbage-tokens',
     name: 'sends 4,000 tokens that are none to the certificate endpoint',
@@ -304,4 +304,4 @@ const attacks: readonly Omit<Attack, 'slow' | 'ownNode'>[] = [
 ];
 
 /** All of them. */
-export const floodAttacks: readonly Attack[] = attacks.map((attack) => ({ ...attack, slow: true, ownNode: true }));
+export const floodAttacks: readonly Attack[] = attacks.map((attack) => ({ ...attack, ownNode: true }));

@@ -344,7 +344,6 @@ export const systemAttacks: readonly Attack[] = [
     id: 'name-allowed-no-more',
     name: 'renews a name that the policy has ceased to allow',
     who: 'pod',
-    slow: true,
     expected: '403',
     run: async (lab) => {
       const namespace = ATTACK_NAMESPACES.tenant;

@@ -242,7 +242,6 @@ export const tokenAttacks: readonly Attack[] = [
     id: 'service-account-deleted',
     name: 'renews after its service account is gone',
     who: 'pod',
-    slow: true,
     expected: '401',
     run: async (lab) => {
       const account = lab.unique('account');

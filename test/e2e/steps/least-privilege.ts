@@ -250,6 +250,7 @@ function platformStep(context: Context): Step {
   const workloads = ['deployment/autocert', 'deployment/autocert-signer'];
   return {
     id: '23.8',
+    long: true,
     name: `with userFromPlatform CA, Jobs, webhook, signer and agents run as whom the platform says, user ${PLATFORM_USER} and group 0`,
     run: async () => {
       await kubectl.apply(PLATFORM_POLICIES);

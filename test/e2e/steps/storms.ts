@@ -1,6 +1,6 @@
 /**
- * Steps 12.4 and 12.5: pods with native delivery all at once, and the signer's leader killed amid as many. With `--long`
- * a hundred, else only the second, with fewer: they take as long as kubelet needs to start them.
+ * Steps 12.4 and 12.5, with `--long`: a hundred pods with native delivery all at once, and the signer's leader killed amid as
+ * many. They take as long as kubelet needs to start them.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -11,27 +11,27 @@ import { answerTimes, percentile } from '../../../scripts/cluster/signer-log.ts'
 import { enabledNamespace, podTemplate } from '../../../scripts/cluster/workloads.ts';
 import { type Context, type Step, SYSTEM } from '../context.ts';
 
-const STORM = { app: 'storm', replicas: 40, longReplicas: 100, killAfter: 15 } as const;
+const STORM = { app: 'storm', replicas: 100, killAfter: 15 } as const;
 
 /** The steps, in `namespace`, which they make if need be. */
-export function stormSteps({ kubectl, long, print }: Context, namespace: string): Step[] {
-  const replicas = long ? STORM.longReplicas : STORM.replicas;
-  const start = () => kubectl.apply([enabledNamespace(namespace), storm(namespace, replicas)]);
+export function stormSteps({ kubectl, print }: Context, namespace: string): Step[] {
+  const start = () => kubectl.apply([enabledNamespace(namespace), storm(namespace)]);
   /** How many requests of storms have their certificate; the cluster keeps answered ones for a while. */
   const issued = async () => {
     const path = '{range .items[*]}{.spec.podName}={.status.conditions[0].type}{"\\n"}{end}';
     const list = await kubectl.run(['-n', namespace, 'get', 'podcertificaterequests', '-o', `jsonpath=${path}`]);
     return list.split('\n').filter((line) => line.startsWith(STORM.app) && line.endsWith('=Issued')).length;
   };
-  const steps = [
+  return [
     {
       id: '12.4',
-      name: `${replicas} pods start at once: all become ready`,
+      long: true,
+      name: `${STORM.replicas} pods start at once: all become ready`,
       run: async () => {
         await start();
         await kubectl.rolledOut(namespace, `deployment/${STORM.app}`, '170s');
         const times = await answerTimes(kubectl, `${STORM.app}-`);
-        assert.equal(times.length, replicas);
+        assert.equal(times.length, STORM.replicas);
         print(
           `       from request to certificate: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`,
         );
@@ -40,7 +40,8 @@ export function stormSteps({ kubectl, long, print }: Context, namespace: string)
     },
     {
       id: '12.5',
-      name: `the signer's leader is killed while ${replicas} pods start: all become ready`,
+      long: true,
+      name: `the signer's leader is killed while ${STORM.replicas} pods start: all become ready`,
       run: async () => {
         const earlier = await issued();
         await start();
@@ -56,10 +57,9 @@ export function stormSteps({ kubectl, long, print }: Context, namespace: string)
       },
     },
   ];
-  return long ? steps : steps.slice(1);
 }
 
-function storm(namespace: string, replicas: number): object {
+function storm(namespace: string): object {
   const annotations = {
     [Annotation.name]: `${STORM.app}.${namespace}.svc.cluster.local`,
     [Annotation.delivery]: 'native',
@@ -74,7 +74,7 @@ function storm(namespace: string, replicas: number): object {
     kind: 'Deployment',
     metadata: { name: STORM.app, namespace },
     spec: {
-      replicas,
+      replicas: STORM.replicas,
       selector: { matchLabels: { app: STORM.app } },
       template: { ...template, spec: { ...template.spec, containers: [pause] } },
     },

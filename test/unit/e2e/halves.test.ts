@@ -1,5 +1,5 @@
 /** The steps of the end-to-end tests as two machines share them. */
-import { select } from '../../e2e/runner.ts';
+import { select, usualOf } from '../../e2e/runner.ts';
 import { noCluster } from '../../e2e/runs.ts';
 import { allSteps, type Half, numbersOf } from '../../e2e/steps/index.ts';
 
@@ -9,6 +9,13 @@ const [first, second] = [idsOf(1), idsOf(2)];
 
 test('every step is in a half', () => {
   expect(STEPS.filter(({ id }) => !first.includes(id) && !second.includes(id))).toEqual([]);
+});
+
+test('what runs without --long rests upon nothing that takes it', () => {
+  const long = STEPS.filter(({ long }) => long).map(({ id }) => id);
+  expect(long.length).toBeGreaterThan(0);
+  const leaned = usualOf(STEPS, false).flatMap(({ restsOn = [] }) => restsOn);
+  expect(long.filter((id) => leaned.includes(id))).toEqual([]);
 });
 
 test('only what others rest upon is in both', () => {

@@ -4,7 +4,7 @@ import { leftovers } from '../../../scripts/cluster/footprint.ts';
 import { alive, identify, kill } from '../../../scripts/cluster/processes.ts';
 import { CommandFailed, run, waitFor } from '../../../scripts/cluster/shell.ts';
 import type { Step } from '../../e2e/context.ts';
-import { inOrder, runSteps, select } from '../../e2e/runner.ts';
+import { inOrder, runSteps, select, usualOf } from '../../e2e/runner.ts';
 
 const step = (id: string, name: string, extra: Partial<Step> = {}): Step => ({
   id,
@@ -25,7 +25,6 @@ describe('the choice of steps', () => {
   ];
   const chosen = (...only: string[]) => select(steps, only).map(({ id }) => id);
 
-  test('is all of them unless one is named', () => expect(chosen()).toEqual(['1.1', '1.2', '4.1', '10.1']));
   test('by number brings the steps that it rests upon', () => expect(chosen('4.1')).toEqual(['1.1', '4.1']));
   test('brings what that rests upon in its turn', () => {
     const story = inOrder([...steps, step('2.1', 'fall'), step('2.2', 'lie'), step('2.3', 'rise')], ['2']);
@@ -39,6 +38,14 @@ describe('the choice of steps', () => {
   test('by part takes all of the part and no other', () => expect(chosen('1')).toEqual(['1.1', '1.2']));
   test('by word looks in the names', () => expect(chosen('argo')).toEqual(['1.1', '10.1']));
   test('of a step that does not exist is an error', () => expect(() => chosen('99')).toThrow(/no step is called "99"/));
+});
+
+test('what takes its time runs when that is asked for, or by its name', () => {
+  const steps = [step('1.1', 'install'), step('1.2', 'storm', { long: true })];
+  const ids = (some: readonly Step[]) => some.map(({ id }) => id);
+  expect(ids(usualOf(steps, false))).toEqual(['1.1']);
+  expect(ids(usualOf(steps, true))).toEqual(['1.1', '1.2']);
+  expect(ids(select(steps, ['storm']))).toEqual(['1.2']);
 });
 
 describe('running steps', () => {
