@@ -5,9 +5,8 @@ ARG NODE_VERSION=24.21.0
 FROM node:${NODE_VERSION}-bookworm-slim AS build
 ARG IMAGE_OPTIONS=
 WORKDIR /src
-COPY package.json package-lock.json ./
-RUN npm ci
 COPY . .
+RUN npm ci
 RUN npm run image -- --root /out ${IMAGE_OPTIONS}
 
 # Node with the libraries that it loads, /tmp and the user 65532: no package manager, and no shell but the agent's.
