@@ -20,8 +20,11 @@ import {
  */
 const NAMESPACES: readonly Omit<AutocertNamespaceProps, 'webhook'>[] = [];
 
+/** Of CA, webhook and signer. `npm run overlay` sets the variable: it compares what is made for two namespaces. */
+const NAMESPACE = process.env.AUTOCERT_NAMESPACE ?? 'step';
+
 const app = new App();
-const ca = new StepCa(new Chart(app, 'step-ca'), 'ca');
+const ca = new StepCa(new Chart(app, 'step-ca'), 'ca', { namespace: NAMESPACE });
 const autocert = new Chart(app, 'autocert');
 const webhook = new AutocertWebhook(autocert, 'autocert', { ca });
 for (const namespace of NAMESPACES) new AutocertNamespace(autocert, namespace.name, { webhook, ...namespace });

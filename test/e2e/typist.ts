@@ -17,7 +17,7 @@ import { atTerminal, runInTerminal } from './terminal.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const TIMEOUT_MS = 180_000;
 /** What commands in a clone of the repository go by. */
-const CLONE = ['examples', 'runtime', 'package.json'];
+const CLONE = ['examples', 'runtime', 'scripts', 'package.json'];
 
 /** How commands of a guide are typed. */
 export interface TypingOptions {

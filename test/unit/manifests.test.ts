@@ -1,35 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
+import { ROOT } from '../../scripts/project-files.ts';
+import { type FileTexts, readFolder, synthesized } from '../../scripts/synthesis.ts';
 import { type Manifest, podSpecs, restrictedFaults } from '../support/manifests.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-
-type Files = Readonly<Record<string, string>>;
-
-async function readFolder(folder: string): Promise<Files> {
-  const names = (await readdir(folder)).sort();
-  const texts = names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const);
-  return Object.fromEntries(await Promise.all(texts));
-}
-
-/** What `main.ts` writes, in a folder of its own: `cdk8s synth` does no more than to run it. */
-async function synthesize(): Promise<Files> {
-  const folder = await mkdtemp(join(tmpdir(), 'autocert-synth-'));
-  try {
-    const env = { ...process.env, CDK8S_OUTDIR: folder, NODE_OPTIONS: '' };
-    await promisify(execFile)(process.execPath, ['main.ts'], { cwd: ROOT, env });
-    return await readFolder(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
 describe('dist/', () => {
-  let committed: Files;
+  let committed: FileTexts;
   let manifests: readonly Manifest[];
   beforeAll(async () => {
     committed = await readFolder(join(ROOT, 'dist'));
@@ -38,11 +14,11 @@ describe('dist/', () => {
   });
 
   test('is what main.ts synthesizes; if not, run `npm run synth`', async () => {
-    expect(await synthesize()).toEqual(committed);
+    expect(await synthesized()).toEqual(committed);
   });
 
   test('is the same, byte for byte, when it is synthesized twice', async () => {
-    const [one, other] = await Promise.all([synthesize(), synthesize()]);
+    const [one, other] = await Promise.all([synthesized(), synthesized()]);
     expect(one).toEqual(other);
   });
 
@@ -56,12 +32,26 @@ describe('dist/', () => {
   });
 
   test('is a base of kustomize that has all of its files, in a file that kubectl apply -f passes over', () => {
-    const { Kustomization, ...others } = committed;
-    expect(parseAllDocuments(Kustomization ?? '')[0]?.toJS()).toEqual({
+    const { Kustomization = '', ...others } = committed;
+    expect(parse(Kustomization)).toMatchObject({
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
       kind: 'Kustomization',
       resources: Object.keys(others).sort(),
     });
+  });
+
+  test('is known by a ConfigMap that no other manifests have, and that is never applied', async () => {
+    const [mine, other] = [committed, await synthesized('pki')].map((files) => parse(files.Kustomization ?? ''));
+    expect(mine.configMapGenerator).toEqual([
+      {
+        name: expect.stringMatching(/^autocert-manifests-[0-9a-f]{10}$/),
+        options: {
+          disableNameSuffixHash: true,
+          annotations: { 'config.kubernetes.io/local-config': 'true' },
+        },
+      },
+    ]);
+    expect(other.configMapGenerator[0].name).not.toBe(mine.configMapGenerator[0].name);
   });
 
   test('has no Secret and nothing that looks like one', () => {

@@ -82,6 +82,9 @@ describe('the packed tarball', () => {
         'build/THIRD_PARTY_LICENSES',
         'build/package/constructs/index.d.ts',
         'dist/0000-step-ca.k8s.yaml',
+        'dist/Kustomization',
+        'examples/kustomize-namespace/kustomization.yaml',
+        'examples/kustomize-namespace/namespace/kustomization.yaml',
         'examples/sleep.yaml',
       ]),
     );
