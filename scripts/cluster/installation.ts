@@ -24,8 +24,8 @@ export async function install(kubectl: Kubectl, folder: string): Promise<void> {
 }
 
 /** Waits for the Job and for every workload of the namespace. */
-export async function installed(kubectl: Kubectl): Promise<void> {
-  await kubectl.run(['-n', SYSTEM, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
-  const workloads = await kubectl.run(['-n', SYSTEM, 'get', 'deployments,statefulsets', '-o', 'name']);
-  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(SYSTEM, workload);
+export async function installed(kubectl: Kubectl, namespace = SYSTEM): Promise<void> {
+  await kubectl.run(['-n', namespace, 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=90s']);
+  const workloads = await kubectl.run(['-n', namespace, 'get', 'deployments,statefulsets', '-o', 'name']);
+  for (const workload of workloads.trim().split('\n')) await kubectl.rolledOut(namespace, workload);
 }

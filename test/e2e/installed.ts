@@ -14,9 +14,9 @@ export function manifestsOf({ scratch }: Pick<Context, 'scratch'>): string {
 }
 
 /** The roots in the webhook's `caBundle`, PEM, as they are now. */
-export async function caBundleNow(kubectl: Kubectl): Promise<string> {
+export async function caBundleNow(kubectl: Kubectl, registration = 'autocert'): Promise<string> {
   const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
-  const bundle = await kubectl.run(['get', 'mutatingwebhookconfiguration', 'autocert', '-o', path]);
+  const bundle = await kubectl.run(['get', 'mutatingwebhookconfiguration', registration, '-o', path]);
   return Buffer.from(bundle, 'base64').toString();
 }
 
@@ -24,9 +24,9 @@ export async function caBundleNow(kubectl: Kubectl): Promise<string> {
  * The same once there are some, or exactly as many as given. The webhook answers only when the API server trusts it: soon after it is ready, the
  * signer sees to that.
  */
-export function caBundle(kubectl: Kubectl, roots?: number): Promise<string> {
+export function caBundle(kubectl: Kubectl, roots?: number, registration?: string): Promise<string> {
   const look = async () => {
-    const pem = await caBundleNow(kubectl);
+    const pem = await caBundleNow(kubectl, registration);
     const { length } = splitPem(pem);
     return (roots === undefined ? length > 0 : length === roots) && pem;
   };

@@ -18,6 +18,7 @@ import { longSteps } from './long.ts';
 import { monitoringSteps } from './monitoring.ts';
 import { nativeSteps } from './native.ts';
 import { networkSteps } from './network.ts';
+import { otherNamespaceStep } from './other-namespace.ts';
 import { outageSteps } from './outage.ts';
 import { outsideSteps } from './outside.ts';
 import { registrySteps } from './registry.ts';
@@ -79,6 +80,7 @@ export function allSteps(context: Context): Step[] {
     ...rotation.replace,
     ...federationSteps(context),
     ...lifecycleSteps(context),
+    otherNamespaceStep(context),
     ...registrySteps(context), // nothing after it has an image
   ];
   return inOrder(steps, STORIES);
