@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../scripts/cluster/shell.ts';
 import { CaPod } from '../support/ca-pod.ts';
 import { postTo, renew } from '../support/ca-requests.ts';
+import { fewOrAll } from '../support/long.ts';
 import { BUILD_TIMEOUT_MS, program } from '../support/programs.ts';
 
 /** In which the CA has to be back. */
@@ -137,13 +138,14 @@ describe('torn', () => {
     fs.closeSync(descriptor);
   };
 
-  test.each<readonly [string, (file: string) => void]>([
-    ['100 bytes short', (file) => cut(file, (size) => size - 100)],
+  const tears: readonly (readonly [string, (file: string) => void])[] = [
     ['cut in half', (file) => cut(file, (size) => size >> 1)],
+    ['nothing but noise', (file) => fs.writeFileSync(file, Buffer.alloc(100_000, 'noise'))],
+    ['100 bytes short', (file) => cut(file, (size) => size - 100)],
     ['with eight pages of zeros in the middle', (file) => zero(file, (fs.statSync(file).size >> 13) * 4096, 32_768)],
     ['without its first two pages', (file) => zero(file, 0, 8192)],
-    ['nothing but noise', (file) => fs.writeFileSync(file, Buffer.alloc(100_000, 'noise'))],
-  ])(
+  ];
+  test.each(fewOrAll(2, tears))(
     '%s: the CA is back within a minute',
     async (_what, tear) => {
       const revoked = await certificate();
@@ -167,12 +169,13 @@ describe('killed under load', () => {
   beforeAll(() => startPod(), TIMEOUT_MS);
   afterAll(() => endPod());
 
-  test.each<readonly [string, () => void]>([
+  const kills: readonly (readonly [string, () => void])[] = [
     ['step-ca', () => pod.killStepCa()],
+    ['both containers', () => (['step-ca', 'supervisor'] as const).forEach((each) => void pod.kill(each))],
     ['its container', () => pod.kill('step-ca')],
     ['the supervisor', () => pod.kill('supervisor')],
-    ['both containers', () => (['step-ca', 'supervisor'] as const).forEach((each) => void pod.kill(each))],
-  ])(
+  ];
+  test.each(fewOrAll(2, kills))(
     '%s: the CA is back, and its database is sound',
     async (_what, kill) => {
       const revoked = await certificate();

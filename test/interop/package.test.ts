@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { platform } from '../../scripts/platform.ts';
 import { type EmptyCluster, emptyCluster } from '../support/empty-cluster.ts';
+import { LONG } from '../support/long.ts';
 import { pack } from '../support/pack.ts';
 import { type Output, output } from '../support/programs.ts';
 
-/** The packages of Node by its version; npm checks their bytes, and no script of theirs has to run. */
+/** The second is this project's own; the others are npm packages: npm checks their bytes, and no script of theirs has to run. */
 const NODES = ['22', '24'] as const;
 const TOO_OLD = '20';
+const OWN = createRequire(import.meta.url).resolve('node/bin/node');
 
 const POD = `apiVersion: v1
 kind: Pod
@@ -43,10 +46,11 @@ beforeAll(async () => {
   cluster = await emptyCluster();
   const { filename } = await pack(join(folder, 'source'));
   const { nodePackage } = platform();
-  const versions = [...NODES, TOO_OLD].map((version) => `node-${version}@npm:${nodePackage}@${version}`);
-  await install(folder, join(folder, 'source', filename), ...versions);
-  for (const version of [...NODES, TOO_OLD])
-    nodes.set(version, join(folder, 'node_modules', `node-${version}`, 'bin/node'));
+  const installed = [NODES[0], TOO_OLD];
+  const packages = installed.map((version) => `node-${version}@npm:${nodePackage}@${version}`);
+  await install(folder, join(folder, 'source', filename), ...packages);
+  nodes.set(NODES[1], OWN);
+  for (const version of installed) nodes.set(version, join(folder, 'node_modules', `node-${version}`, 'bin/node'));
   await writeFile(join(folder, 'pod.yaml'), POD);
   await writeFile(join(folder, 'app.mjs'), APP);
 }, 300_000);
@@ -92,10 +96,12 @@ describe.each(NODES)('the package, installed with its peers, on Node %s', (versi
     expect(stdout).toContain('Root CA');
   });
 
-  test('goes the whole way, to a renewed certificate', async () => {
-    const { code, stdout } = await command('autocert', 'start', '--once');
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/2 renewals, \d+ requests, none failed/)]);
-  }, 60_000);
+  // On the newer Node `npm start` goes it, and unit tests do.
+  if (version === NODES[0] || LONG)
+    test('goes the whole way, to a renewed certificate', async () => {
+      const { code, stdout } = await command('autocert', 'start', '--once');
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/2 renewals, \d+ requests, none failed/)]);
+    }, 60_000);
 
   test('has the dashboard: the page, what it loads, and the data', async () => {
     const program = join(folder, 'node_modules/cdk8s-autocert/build/autocert.cjs');

@@ -8,16 +8,32 @@ import { createRequire } from 'node:module';
 /** Jest's own sequencer, of the version that runs. */
 const { default: Sequencer } = createRequire(import.meta.resolve('jest'))('@jest/test-sequencer');
 
-/** What takes ten seconds and more, the longest first. */
+/** What takes ten seconds and more, the longest first: of either project, which run by themselves. */
 const LONGEST = [
-  'cli/demo',
-  'package',
-  'agent/agent-script',
-  'supervisor/ca-script',
-  'pki/twelve-years',
-  'bench/simulation',
-  'cli/status-watch',
-  'cli/completion',
+  ...[
+    'cli/demo',
+    'package',
+    'agent/agent-script',
+    'supervisor/ca-script',
+    'pki/twelve-years',
+    'bench/simulation',
+    'cli/status-watch',
+    'cli/completion',
+  ].map((name) => `unit/${name}`),
+  ...[
+    'guides',
+    'docs-site',
+    'database-trials',
+    'dashboard',
+    'package',
+    'registry',
+    'ca-names',
+    'shared-database',
+    'monitoring',
+    'bbolt',
+    'hello-mtls',
+    'image',
+  ].map((name) => `interop/${name}`),
 ];
 
 interface TestFile {
@@ -25,7 +41,7 @@ interface TestFile {
 }
 
 const rankOf = ({ path }: TestFile) => {
-  const index = LONGEST.findIndex((name) => path.endsWith(`/unit/${name}.test.ts`));
+  const index = LONGEST.findIndex((name) => path.endsWith(`/test/${name}.test.ts`));
   return index === -1 ? LONGEST.length : index;
 };
 
