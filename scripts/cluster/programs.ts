@@ -54,7 +54,19 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
 };
 
 const KUBERNETES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'];
-const GO_ENV = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+
+/**
+ * What Go builds by, here and in tests: what it has compiled for one it then finds for all. No facts for debuggers, which
+ * linking would throw away, and a compiler that collects garbage less often while memory lasts: together some 10 % of the
+ * processor time of a first build, for the same programs.
+ */
+export const GO_ENV = {
+  CGO_ENABLED: '0',
+  GOFLAGS: '-buildvcs=false -gcflags=all=-dwarf=false',
+  GOGC: '800',
+  GOMEMLIMIT: '2GiB',
+} as const;
+
 const BUILD_TIMEOUT = { timeoutMs: 30 * 60_000 };
 
 /** What every node needs. */

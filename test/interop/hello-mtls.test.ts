@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { replaceCertificateFiles } from '../../runtime/agent/certificate-files.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
+import { GO_ENV } from '../../scripts/cluster/programs.ts';
 import { renewFiles, type SigningAuthority, signingAuthority } from '../support/authorities.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 
@@ -77,7 +78,7 @@ beforeAll(async () => {
   curl = await program('curl');
   dir = mkdtempSync(join(tmpdir(), 'autocert-hello-'));
   const build = ['build', '-C', join(EXAMPLES, 'go'), '-o', `${dir}/`, './server', './client'];
-  const { code, stderr } = await output('go', build, { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' });
+  const { code, stderr } = await output('go', build, GO_ENV);
   if (code !== 0) throw new Error(`go build: ${stderr}`);
   first = await signingAuthority('First');
 }, BUILD_TIMEOUT_MS);
@@ -87,7 +88,7 @@ test(
   'the Go examples are formatted, and go vet finds nothing',
   async () => {
     expect(await output('gofmt', ['-l', join(EXAMPLES, 'go')])).toEqual({ code: 0, stdout: '', stderr: '' });
-    const vet = await output('go', ['vet', '-C', join(EXAMPLES, 'go'), './...'], { CGO_ENABLED: '0' });
+    const vet = await output('go', ['vet', '-C', join(EXAMPLES, 'go'), './...'], GO_ENV);
     expect(vet.stdout + vet.stderr).toBe('');
   },
   BUILD_TIMEOUT_MS,
