@@ -13,9 +13,9 @@ import type { Image } from '../oci-image.ts';
 import { baseFiles, copyOf, file as fileOf, folder, link, textFile } from '../root-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { PAUSE_IMAGE } from './components.ts';
+import { goProgram } from './go-builds.ts';
 import { program, staticBusybox } from './machine-programs.ts';
 import { which } from './packages.ts';
-import { goProgram } from './programs.ts';
 import { BIN } from './settings.ts';
 import { run } from './shell.ts';
 

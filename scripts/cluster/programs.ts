@@ -3,11 +3,21 @@
  * version is not built again.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { which } from './packages.ts';
-import { BIN, CACHE, KUBERNETES_BIN, KUBERNETES_VERSION } from './settings.ts';
+import {
+  BUILD_TIMEOUT,
+  buildAll,
+  builtInto,
+  GO_ENV,
+  inWrapper,
+  moduleDirectory,
+  needsGo,
+  replacementsOf,
+  type Wrapper,
+} from './go-builds.ts';
+import { BASE_KUBERNETES_VERSION, BIN, KUBERNETES_BIN, KUBERNETES_VERSION } from './settings.ts';
 import { run, tryRun } from './shell.ts';
 
 interface GoProgram {
@@ -15,8 +25,13 @@ interface GoProgram {
   /** Package below the module; absent: the module itself. */
   readonly path?: string;
   readonly version: string;
-  /** Not installable by itself: built as a dependency of a module made for it, with its replacements by other versions. */
-  readonly wrapped?: boolean;
+  /**
+   * `with Kubernetes`: in one module with it, {@link nodeModule}. `wrapped`: in a module of its own, with its replacements by
+   * other versions, since Go installs no module that has any. @default - as `go install` does it
+   */
+  readonly how?: 'with Kubernetes' | 'wrapped';
+  /** Source of a main package, in place of the module's own. */
+  readonly main?: string;
   /** Built only where it is asked for by name. */
   readonly onRequest?: boolean;
 }
@@ -30,24 +45,47 @@ const FLUX = { module: 'github.com/fluxcd/kustomize-controller', version: 'v1.9.
 /** Its definitions only. */
 const FLUX_SOURCES = { module: 'github.com/fluxcd/source-controller', version: 'v1.9.0' } as const;
 
-/** kubelet 1.36 and later want containerd 2; etcd 3.4 is too old for Kubernetes 1.37. */
+/** CoreDNS with the plugins that `addons.yaml` names; its own main package brings the clients of three clouds along. */
+const COREDNS_PLUGINS = ['cache', 'errors', 'health', 'kubernetes', 'ready'];
+const COREDNS = {
+  module: 'github.com/coredns/coredns',
+  version: 'v1.15.0',
+  how: 'with Kubernetes',
+  main: `package main
+import (
+  "github.com/coredns/coredns/coremain"
+${COREDNS_PLUGINS.map((plugin) => `  _ "github.com/coredns/coredns/plugin/${plugin}"\n`).join('')})
+func main() { coremain.Run() }
+`,
+} as const;
+
+/** It does not compile with the CRI of Kubernetes 1.37, so it is built by itself. */
+const CONTAINERD = { module: 'github.com/containerd/containerd/v2', version: 'v2.3.7' } as const;
+
+/** kubelet 1.36 and later want containerd 2; Kubernetes 1.37 requires this version of etcd, and no earlier one. */
 const PROGRAMS: Readonly<Record<string, GoProgram>> = {
-  'step-ca': { module: 'github.com/smallstep/certificates', path: 'cmd/step-ca', version: 'v0.30.2' },
-  step: { module: 'github.com/smallstep/cli', path: 'cmd/step', version: 'v0.21.0' },
-  coredns: { module: 'github.com/coredns/coredns', version: 'v1.15.0' },
-  containerd: { module: 'github.com/containerd/containerd/v2', path: 'cmd/containerd', version: 'v2.3.7' },
-  'containerd-shim-runc-v2': {
-    module: 'github.com/containerd/containerd/v2',
-    path: 'cmd/containerd-shim-runc-v2',
-    version: 'v2.3.7',
+  'step-ca': {
+    module: 'github.com/smallstep/certificates',
+    path: 'cmd/step-ca',
+    version: 'v0.30.2',
+    how: 'with Kubernetes',
   },
-  ctr: { module: 'github.com/containerd/containerd/v2', path: 'cmd/ctr', version: 'v2.3.7' },
-  'kube-router': { module: 'github.com/cloudnativelabs/kube-router/v2', path: 'cmd/kube-router', version: 'v2.1.0' },
-  etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.6.16', wrapped: true },
-  argocd: { ...ARGO_CD, path: 'cmd', wrapped: true, onRequest: true },
+  step: { module: 'github.com/smallstep/cli', path: 'cmd/step', version: 'v0.21.0' },
+  coredns: COREDNS,
+  containerd: { ...CONTAINERD, path: 'cmd/containerd' },
+  'containerd-shim-runc-v2': { ...CONTAINERD, path: 'cmd/containerd-shim-runc-v2' },
+  ctr: { ...CONTAINERD, path: 'cmd/ctr' },
+  'kube-router': {
+    module: 'github.com/cloudnativelabs/kube-router/v2',
+    path: 'cmd/kube-router',
+    version: 'v2.1.0',
+    how: 'with Kubernetes',
+  },
+  etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.7.2', how: 'with Kubernetes' },
+  argocd: { ...ARGO_CD, path: 'cmd', how: 'wrapped', onRequest: true },
   // Argo CD runs it
   kustomize: { module: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.8.1', onRequest: true },
-  'kustomize-controller': { ...FLUX, wrapped: true, onRequest: true },
+  'kustomize-controller': { ...FLUX, how: 'wrapped', onRequest: true },
   // Of the version that step-ca has inside.
   bbolt: { module: 'go.etcd.io/bbolt', path: 'cmd/bbolt', version: 'v1.4.3', onRequest: true },
   zlint: { module: 'github.com/zmap/zlint/v3', path: 'cmd/zlint', version: 'v3.7.3', onRequest: true },
@@ -55,45 +93,27 @@ const PROGRAMS: Readonly<Record<string, GoProgram>> = {
 
 const KUBERNETES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'];
 
-/**
- * What Go builds by, here and in tests: what it has compiled for one it then finds for all. No facts for debuggers, which
- * linking would throw away, and a compiler that collects garbage less often while memory lasts: together some 10 % of the
- * processor time of a first build, for the same programs.
- */
-export const GO_ENV = {
-  CGO_ENABLED: '0',
-  GOFLAGS: '-buildvcs=false -gcflags=all=-dwarf=false',
-  GOGC: '800',
-  GOMEMLIMIT: '2GiB',
-} as const;
-
-const BUILD_TIMEOUT = { timeoutMs: 30 * 60_000 };
-
 /** What every node needs. */
 const USUAL = Object.keys(PROGRAMS).filter((name) => PROGRAMS[name]?.onRequest !== true);
 
 /** Builds what is missing of `names` (what every node needs, when absent); `note` hears of each. */
 export async function ensurePrograms(note: (text: string) => void, names: readonly string[] = USUAL): Promise<void> {
-  const modules = new Map<string, [name: string, program: GoProgram][]>();
+  const groups = new Map<string, Map<string, GoProgram>>();
   for (const name of names) {
     const program = PROGRAMS[name];
     if (program === undefined || (await isCurrent(name, program))) continue;
     needsGo(name);
-    const { module } = program;
-    modules.set(module, [...(modules.get(module) ?? []), [name, program]]);
+    const group = program.how === 'with Kubernetes' ? program.how : program.module;
+    groups.set(group, (groups.get(group) ?? new Map()).set(name, program));
   }
-  for (const [module, missing] of modules) {
-    const programs = missing.map(([, program]) => program);
-    note(`building ${missing.map(([name]) => name).join(', ')} of ${module} ${programs[0]?.version}`);
-    await builtInto(
-      BIN,
-      missing.map(([name]) => name),
-      async (folder) => {
-        if (programs.some(({ wrapped }) => wrapped))
-          for (const [name, program] of missing) await build(join(folder, name), program);
-        else await install(folder, programs);
-      },
-    );
+  for (const missing of groups.values()) {
+    note(`building ${[...missing].map(([name, { version }]) => `${name} ${version}`).join(', ')}`);
+    await builtInto(BIN, [...missing.keys()], (folder) => build(folder, missing));
+    for (const [name, program] of missing)
+      if (!(await isCurrent(name, program)))
+        throw new Error(
+          `${name} was not built of ${program.module} ${program.version}: another module requires a later one; see go version -m ${join(BIN, name)}`,
+        );
   }
 }
 
@@ -104,41 +124,60 @@ export async function ensureKubernetes(note: (text: string) => void): Promise<vo
   needsGo(`Kubernetes ${KUBERNETES_VERSION}`);
   const version = `v${KUBERNETES_VERSION}`;
   const [major = '1', minor = ''] = KUBERNETES_VERSION.split('.');
-  const source = await moduleDirectory('k8s.io/kubernetes', version);
-  // Outside its own tree, Kubernetes finds its staging modules under their published versions.
-  const replacements = await replacementsOf(source, `v0.${KUBERNETES_VERSION.replace(/^\d+\./, '')}`);
-  const packages = missing.map((name) => `k8s.io/kubernetes/cmd/${name}`);
-  await inWrapper(`require k8s.io/kubernetes ${version}\n${replacements}`, packages, async (cwd) => {
-    const stamp = `-X k8s.io/component-base/version.gitVersion=${version} -X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor} -X k8s.io/client-go/pkg/version.gitVersion=${version}`;
-    note(`building ${missing.join(', ')} ${version}`);
-    await builtInto(KUBERNETES_BIN, missing, async (folder) => {
-      // All at once: Go links one program while it compiles for the next.
-      const argv = ['go', 'build', '-ldflags', `-s -w ${stamp}`, '-o', `${folder}/`, ...packages];
-      await run(argv, { cwd, env: GO_ENV, ...BUILD_TIMEOUT });
-    });
+  const stamp = `-X k8s.io/component-base/version.gitVersion=${version} -X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor} -X k8s.io/client-go/pkg/version.gitVersion=${version}`;
+  const targets = new Map(missing.map((name) => [name, kubernetesPackage(name)]));
+  note(`building ${missing.join(', ')} ${version}`);
+  await builtInto(KUBERNETES_BIN, missing, async (folder) => {
+    const isBase = KUBERNETES_VERSION === BASE_KUBERNETES_VERSION;
+    const wrapper = isBase
+      ? await nodeModule()
+      : { requirements: await requireKubernetes(KUBERNETES_VERSION), packages: [...targets.values()] };
+    await inWrapper(wrapper, (cwd) => buildAll(folder, targets, cwd, `-s -w ${stamp}`));
   });
 }
 
 /**
- * Builds a program of a Go module of this machine.
- * @param folder that of the module
- * @param path package in it, such as `./server`
- * @returns the program, static
+ * One module for most of what a node runs. Each by itself they would have the libraries of Kubernetes, and many others, in as many
+ * versions, and Go would compile all of them.
  */
-export async function goProgram(folder: string, path: string): Promise<Buffer> {
-  if (which('go') === undefined) throw new Error(`${path} of ${folder} is built with Go, which is not on PATH`);
-  return inFolder(tmpdir(), async (aside) => {
-    const file = join(aside, 'program');
-    // Without -trimpath: with it, the standard library would be compiled once more.
-    const argv = ['go', 'build', '-C', folder, '-ldflags', '-s -w', '-o', file, path];
-    await run(argv, { env: GO_ENV, ...BUILD_TIMEOUT });
-    return readFileSync(file);
-  });
+async function nodeModule(): Promise<Wrapper> {
+  const programs = Object.entries(PROGRAMS).filter(([, { how }]) => how === 'with Kubernetes');
+  const modules = new Set(programs.map(([, { module, version }]) => `require ${module} ${version}\n`));
+  return {
+    requirements: (await requireKubernetes(BASE_KUBERNETES_VERSION)) + [...modules].join(''),
+    packages: [
+      ...KUBERNETES.map(kubernetesPackage),
+      ...programs.flatMap(([, program]) => (program.main === undefined ? [packageOf(program)] : [])),
+    ],
+    mains: Object.fromEntries(programs.flatMap(([name, { main }]) => (main === undefined ? [] : [[name, main]]))),
+  };
 }
 
-function needsGo(what: string): void {
-  if (which('go') === undefined)
-    throw new Error(`${what} is not in ${CACHE} and is built with Go, which is not on PATH`);
+/** Outside its own tree, Kubernetes finds its staging modules under their published versions. */
+async function requireKubernetes(number: string): Promise<string> {
+  const source = await moduleDirectory('k8s.io/kubernetes', `v${number}`);
+  const replacements = await replacementsOf(source, `v0.${number.replace(/^\d+\./, '')}`);
+  return `require k8s.io/kubernetes v${number}\n${replacements}`;
+}
+
+const kubernetesPackage = (name: string) => `k8s.io/kubernetes/cmd/${name}`;
+
+/** Builds programs that have one module: their own, or {@link nodeModule}. */
+async function build(folder: string, programs: ReadonlyMap<string, GoProgram>): Promise<void> {
+  const targets = new Map(
+    [...programs].map(([name, one]) => [name, one.main === undefined ? packageOf(one) : `./${name}`]),
+  );
+  const [first] = programs.values();
+  if (first === undefined) return;
+  const { how, module, version } = first;
+  if (how === 'with Kubernetes') return inWrapper(await nodeModule(), (cwd) => buildAll(folder, targets, cwd));
+  if (how === 'wrapped') {
+    const requirements = `require ${module} ${version}\n${await replacementsOf(await moduleDirectory(module, version))}`;
+    return inWrapper({ requirements, packages: [...targets.values()] }, (cwd) => buildAll(folder, targets, cwd));
+  }
+  const packages = [...targets.values()].map((target) => `${target}@${version}`);
+  const argv = ['go', 'install', '-ldflags', '-s -w', ...packages];
+  await run(argv, { cwd: tmpdir(), env: { ...GO_ENV, GOBIN: folder }, ...BUILD_TIMEOUT });
 }
 
 /** Go writes into each program which modules it was built from. Without Go what is there has to do. */
@@ -153,83 +192,6 @@ function packageOf({ module, path }: GoProgram): string {
   return path === undefined ? module : `${module}/${path}`;
 }
 
-/** What `work` builds is moved into place when it is whole: others may build the same, and a build may be ended. */
-async function builtInto(
-  bin: string,
-  names: readonly string[],
-  work: (folder: string) => Promise<void>,
-): Promise<void> {
-  mkdirSync(bin, { recursive: true });
-  await inFolder(bin, async (folder) => {
-    await work(folder);
-    for (const name of names) renameSync(join(folder, name), join(bin, name));
-  });
-}
-
-/** A folder for the time of `work`. */
-async function inFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(parent, 'autocert-e2e-'));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Builds programs of one module at once: what they share is compiled once, and one is linked beside the other. */
-async function install(folder: string, programs: readonly GoProgram[]): Promise<void> {
-  const packages = programs.map((program) => `${packageOf(program)}@${program.version}`);
-  const argv = ['go', 'install', '-ldflags', '-s -w', ...packages];
-  await run(argv, { cwd: tmpdir(), env: { ...GO_ENV, GOBIN: folder }, ...BUILD_TIMEOUT });
-}
-
-/** Builds a program that is wrapped. */
-async function build(file: string, program: GoProgram): Promise<void> {
-  const { module, version } = program;
-  const target = packageOf(program);
-  const source = await moduleDirectory(module, version);
-  await inWrapper(`require ${module} ${version}\n${await replacementsOf(source)}`, [target], (cwd) =>
-    run(['go', 'build', '-ldflags', '-s -w', '-o', file, target], { cwd, env: GO_ENV, ...BUILD_TIMEOUT }),
-  );
-}
-
-/** Makes a module that depends on `packages`, for the time of `work`. */
-async function inWrapper(
-  requirements: string,
-  packages: readonly string[],
-  work: (folder: string) => Promise<unknown>,
-): Promise<void> {
-  await inFolder(tmpdir(), async (folder) => {
-    writeFileSync(join(folder, 'go.mod'), `module wrapper\ngo 1.26.0\n${requirements}`);
-    const imports = packages.map((name) => `import _ "${name}"\n`).join('');
-    writeFileSync(join(folder, 'tools.go'), `//go:build tools\npackage wrapper\n${imports}`);
-    await run(['go', 'mod', 'tidy'], { cwd: folder, ...BUILD_TIMEOUT });
-    await work(folder);
-  });
-}
-
-interface GoMod {
-  readonly Replace: readonly { readonly Old: { readonly Path: string }; readonly New: GoVersion }[] | null;
-}
-interface GoVersion {
-  readonly Path: string;
-  readonly Version?: string;
-}
-
-/**
- * What a module wants others replaced by, which Go heeds in the main module alone. Of folders of its own tree those in
- * `staging` are published, too, in this version.
- */
-async function replacementsOf(source: string, staging?: string): Promise<string> {
-  const { Replace } = JSON.parse(await run(['go', 'mod', 'edit', '-json'], { cwd: source })) as GoMod;
-  const lines = (Replace ?? []).flatMap(({ Old, New }) => {
-    const isStaged = staging !== undefined && New.Path.startsWith('./staging/');
-    const [path, version] = isStaged ? [Old.Path, staging] : [New.Path, New.Version];
-    return version === undefined ? [] : [`replace ${Old.Path} => ${path} ${version}\n`];
-  });
-  return lines.join('');
-}
-
 /** The Custom Resource Definitions of Argo CD, as its module has them. */
 export async function argoCdDefinitions(): Promise<string> {
   return join(await moduleDirectory(ARGO_CD.module, ARGO_CD.version), 'manifests/crds');
@@ -239,12 +201,4 @@ export async function argoCdDefinitions(): Promise<string> {
 export async function fluxDefinitions(): Promise<string[]> {
   const [own, sources] = await Promise.all([FLUX, FLUX_SOURCES].map((one) => moduleDirectory(one.module, one.version)));
   return [own, sources].map((folder) => join(folder ?? '', 'config/crd/bases'));
-}
-
-async function moduleDirectory(module: string, version: string): Promise<string> {
-  const answer = await run(['go', 'mod', 'download', '-json', `${module}@${version}`], {
-    cwd: tmpdir(),
-    ...BUILD_TIMEOUT,
-  });
-  return (JSON.parse(answer) as { Dir: string }).Dir;
 }

@@ -6,8 +6,11 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/** With it the other programs of a node are built. */
+export const BASE_KUBERNETES_VERSION = '1.37.2';
+
 /** Version of Kubernetes: `K8S_VERSION`, else the base version. */
-export const KUBERNETES_VERSION = (process.env.K8S_VERSION ?? '1.37.2').replace(/^v/, '');
+export const KUBERNETES_VERSION = (process.env.K8S_VERSION ?? BASE_KUBERNETES_VERSION).replace(/^v/, '');
 
 /** Everything that outlives a run: the built programs. Nodes are below it while they run. */
 export const CACHE = process.env.AUTOCERT_E2E_CACHE ?? join(homedir(), '.cache/autocert-e2e');

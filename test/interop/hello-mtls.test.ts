@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { replaceCertificateFiles } from '../../runtime/agent/certificate-files.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
-import { GO_ENV } from '../../scripts/cluster/programs.ts';
+import { GO_ENV } from '../../scripts/cluster/go-builds.ts';
 import { renewFiles, type SigningAuthority, signingAuthority } from '../support/authorities.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 
