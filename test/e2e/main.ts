@@ -28,7 +28,7 @@ const HELP = `npm run e2e [-- options]
   --attacks     instead: what a hostile tenant, pod, node would do, floods too, and docs/attacks.md written anew
   --gitops      instead: Argo CD brings dist/ to the cluster, heals it, takes it to an earlier version and back, removes it
   --migration   instead: beside the Go original, namespace by namespace to Autocert and back, report mode first
-  --build       only build what a node takes, Kubernetes among it: twenty minutes the first time
+  --build       only build what a node takes, Kubernetes among it: a quarter of an hour the first time
   --images FILE only write the images that a cluster of your own must have, as a docker-archive
   --down        take down nodes that --keep left up
   --list        print the steps
