@@ -25,6 +25,7 @@ export function usualOf(steps: readonly Step[], long: boolean): Step[] {
 
 /** The steps that a selection names (by the beginning of the id, or by words of the name), and those it rests upon. */
 export function select(steps: readonly Step[], only: readonly string[]): Step[] {
+  if (only.length === 0) return [...steps];
   const chosen = (step: Step) =>
     only.some((word) => `${step.id}.`.startsWith(`${word}.`) || (/[a-z]/i.test(word) && step.name.includes(word)));
   const last = steps.findLastIndex(chosen);

@@ -110,10 +110,7 @@ export async function runChosenSteps(
   const native = await isNative(cluster.kubectl);
   const step = existsSync(join(BIN, 'step')) ? join(BIN, 'step') : 'step';
   const context = { ...cluster, scratch, native, step, long: choice.long, print };
-  const all = stepsOf(choice, context);
-  const usual = usualOf(all, choice.long);
-  const halved = choice.half === undefined ? usual : select(usual, numbersOf(choice.half, usual));
-  const steps = choice.only.length === 0 ? halved : select(all, choice.only);
+  const steps = chosenOf(stepsOf(choice, context), choice);
   mkdirSync(scratch, { recursive: true });
   const outcome = await runSteps(steps, { print, diagnose: () => diagnose(cluster.kubectl), signal: stop.signal });
   for (const name of outcome.failed) print(`FAILED ${name}`);
@@ -121,6 +118,13 @@ export async function runChosenSteps(
   note(`the steps are over${interrupted}`);
   print(`${outcome.passed} passed, ${outcome.failed.length} failed`); // alone on its line: CI counts by it
   return outcome.failed.length === 0 && !stop.signal.aborted ? 0 : 1;
+}
+
+/** What is long runs when it is asked for, or named. */
+function chosenOf(all: readonly Step[], { half, only, long }: Choice): Step[] {
+  const usual = usualOf(all, long);
+  if (half !== undefined) return select(usual, numbersOf(half, usual));
+  return select(only.length === 0 ? usual : all, only);
 }
 
 /** Whether the API server has pod certificates. */

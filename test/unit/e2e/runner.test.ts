@@ -25,6 +25,7 @@ describe('the choice of steps', () => {
   ];
   const chosen = (...only: string[]) => select(steps, only).map(({ id }) => id);
 
+  test('is all of them unless one is named', () => expect(chosen()).toEqual(['1.1', '1.2', '4.1', '10.1']));
   test('by number brings the steps that it rests upon', () => expect(chosen('4.1')).toEqual(['1.1', '4.1']));
   test('brings what that rests upon in its turn', () => {
     const story = inOrder([...steps, step('2.1', 'fall'), step('2.2', 'lie'), step('2.3', 'rise')], ['2']);
