@@ -3,14 +3,12 @@
  * user, no system service. They end with the process that started them.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chmodSync, chownSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENGINES, type Engine, type Recipe } from './database-engines.ts';
-import { run, waitFor } from './shell.ts';
+import { type Background, background, run, waitFor } from './shell.ts';
 
 export { ENGINES, type Engine };
 
@@ -52,6 +50,9 @@ export interface DatabaseServer {
 
 /** The user `nobody`, whom every Debian has: neither server runs as root. */
 const NOBODY = 65_534;
+/** A server writes down what it has in memory before it ends. */
+const END_TIMEOUT_MS = 60_000;
+
 const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 
 /** Makes a server's files and starts it. */
@@ -67,24 +68,16 @@ export async function startDatabase(engine: Engine, options: DatabaseOptions): P
     ...argv,
   ];
   const recipe: Recipe = ENGINES[engine]({ folder, host, port, password: randomBytes(12).toString('hex') });
-  let child: ChildProcess | undefined;
+  let server: Background | undefined;
 
-  const end = async (signal: NodeJS.Signals = recipe.endSignal) => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  };
+  const end = async (signal: NodeJS.Signals = recipe.endSignal) => server?.stop(signal, END_TIMEOUT_MS);
   const sql = (statements: string, database?: string) => {
     const { argv, env } = recipe.client(database);
     return run(inNetwork(argv), { input: statements, env, timeoutMs: 600_000 });
   };
   const start = async () => {
-    const log = openSync(join(folder, 'log'), 'a');
-    const [file = '', ...args] = inNetwork(confined(recipe.serve));
-    const server = spawn(file, args, { stdio: ['ignore', log, log], cwd: folder });
-    child = server;
-    await waitFor(`${engine}, whose log is ${folder}/log`, async () => (await sql('SELECT 1')).trim() === '1');
+    server = background(inNetwork(confined(recipe.serve)), { cwd: folder });
+    await waitFor(engine, async () => (await sql('SELECT 1')).trim() === '1', { needs: [server] });
   };
   const remove = async () => {
     await end();

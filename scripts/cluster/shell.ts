@@ -5,7 +5,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Characters of what a program has printed that are told when it has ended. */
+const LAST_WORDS = 2_000;
 
 /** How a command ended. */
 export interface Result {
@@ -70,27 +74,62 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return result.stdout;
 }
 
-/** Starts a command that goes on in the background; `stop` ends it and returns what it printed. */
-export function background(argv: readonly string[]): {
-  child: ChildProcess;
-  output: () => string;
-  stop: () => Promise<void>;
-} {
+/** What a command that goes on in the background gets besides its arguments. */
+export interface BackgroundOptions extends Pick<RunOptions, 'cwd' | 'env'> {
+  /** A file that gets what it prints; for a program that must not wait for us to read. @default - kept in memory */
+  readonly log?: string;
+}
+
+/** A command that goes on in the background. */
+export interface Background {
+  readonly child: ChildProcess;
+  /** What it has printed so far, to both streams. */
+  readonly output: () => string;
+  /** That it has ended, and its last words; nothing while it runs. */
+  readonly ended: () => Error | undefined;
+  /**
+   * Sends it a signal, and kills it where it is still there after `patienceMs`; resolves when it has ended.
+   * @param signal default: SIGTERM
+   * @param patienceMs default: 3000
+   */
+  readonly stop: (signal?: NodeJS.Signals, patienceMs?: number) => Promise<void>;
+}
+
+/** Starts a command that goes on in the background. */
+export function background(argv: readonly string[], options: BackgroundOptions = {}): Background {
+  const { cwd, env, log } = options;
   const [file = '', ...args] = argv;
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
+  const sink = log === undefined ? 'pipe' : openSync(log, 'a');
+  const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', sink, sink] });
+  if (typeof sink === 'number') closeSync(sink);
+  let heard = '';
+  const hear = (text: string) => {
+    heard += text;
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', hear);
+  child.on('error', ({ message }) => hear(message)); // there is no such program
+  let isOver = false;
+  const closed = new Promise<void>((resolve) => {
+    // Not 'exit', after which last words may come.
+    child.once('close', () => {
+      isOver = true;
+      resolve();
     });
-  }
-  const closed = once(child, 'close');
+  });
+  const output = () => (log === undefined ? '' : readFileSync(log, 'utf8')) + heard;
   return {
     child,
-    output: () => output,
-    stop: async () => {
-      child.kill('SIGTERM');
-      const insist = setTimeout(() => child.kill('SIGKILL'), 3_000);
+    output,
+    ended: () => {
+      if (!isOver) return undefined;
+      const { exitCode, signalCode } = child;
+      return new Error(
+        `${file} ended with ${exitCode ?? signalCode}: ${output().slice(-LAST_WORDS).trim() || 'no word'}`,
+      );
+    },
+    stop: async (signal = 'SIGTERM', patienceMs = 3_000) => {
+      child.kill(signal);
+      const insist = setTimeout(() => child.kill('SIGKILL'), patienceMs);
       await closed;
       clearTimeout(insist);
     },
@@ -103,6 +142,8 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
   /** @default a tenth of what has been waited, from 100 to 1000: to look takes the time of what is waited for */
   readonly everyMs?: number;
+  /** Without these programs what is waited for cannot come: where one has ended, so has the wait. */
+  readonly needs?: readonly Pick<Background, 'ended'>[];
 }
 
 /**
@@ -112,17 +153,21 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,
-  { timeoutMs = 60_000, everyMs }: WaitOptions = {},
+  { timeoutMs = 60_000, everyMs, needs = [] }: WaitOptions = {},
 ): Promise<T> {
   const start = Date.now();
   for (;;) {
+    let value: T | undefined | false;
     let failure: unknown;
     try {
-      const value = await probe();
-      if (value !== undefined && value !== false) return value;
+      value = await probe();
     } catch (error) {
       failure = error;
     }
+    // Before the answer is looked at, which may be another's: of who has the port that one of these wanted.
+    const [cause] = needs.flatMap(({ ended }) => ended() ?? []);
+    if (cause) throw new Error(`waited in vain for ${what}: ${cause.message}`, { cause });
+    if (value !== undefined && value !== false) return value;
     const waited = Date.now() - start;
     if (waited > timeoutMs) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`, { cause: failure });
     await sleep(everyMs ?? Math.min(Math.max(waited / 10, 100), 1000));

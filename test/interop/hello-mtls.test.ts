@@ -2,16 +2,15 @@
  * The examples of hello-mtls, on loopback: each server with each client and with curl, while the files of both are replaced
  * under them as an agent does it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { replaceCertificateFiles } from '../../runtime/agent/certificate-files.ts';
 import { Secret } from '../../runtime/lib/secret.ts';
 import { GO_ENV } from '../../scripts/cluster/go-builds.ts';
+import { type Background, background, waitFor } from '../../scripts/cluster/shell.ts';
 import { renewFiles, type SigningAuthority, signingAuthority } from '../support/authorities.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
 
@@ -35,42 +34,28 @@ const renew = (folder: string, name: string, issuer: SigningAuthority, roots?: s
 
 /** An example that runs, and what it has said. */
 class Example {
-  readonly #child: ChildProcess;
-  #said = '';
+  readonly #program: Background;
 
-  constructor(language: Language, role: 'server' | 'client', env: NodeJS.ProcessEnv) {
+  constructor(language: Language, role: 'server' | 'client', env: Readonly<Record<string, string>>) {
     const argv = language === 'go' ? [at(role)] : [process.execPath, join(EXAMPLES, `node/${role}.mjs`)];
-    const [file = '', ...args] = argv;
-    this.#child = spawn(file, args, { env: { ...process.env, ...env, CERTIFICATE_DIR: at(`${role}-files`) } });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text) => {
-        this.#said += text;
-      });
-    }
+    this.#program = background(argv, { env: { ...env, CERTIFICATE_DIR: at(`${role}-files`) } });
   }
 
   /** Waits until something is said that was not said before `from`. */
-  async says(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.#said.slice(from));
-      if (found) return found;
-      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}: ${this.#said}`);
-      await sleep(20);
-    }
+  says(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    const look = async () => pattern.exec(this.#program.output().slice(from)) ?? undefined;
+    return waitFor(`it to say ${pattern}`, look, { everyMs: 20, needs: [this.#program] });
   }
 
   /** How much it has said. */
   get length(): number {
-    return this.#said.length;
+    return this.#program.output().length;
   }
 
   /** Asks it to end; resolves with its exit code. */
   async end(): Promise<number | null> {
-    if (this.#child.exitCode === null) {
-      this.#child.kill('SIGTERM');
-      await once(this.#child, 'exit');
-    }
-    return this.#child.exitCode;
+    await this.#program.stop();
+    return this.#program.child.exitCode;
   }
 }
 

@@ -4,10 +4,8 @@
  * policies say of it.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +14,7 @@ import { freePorts } from '../../runtime/lib/free-ports.ts';
 import { makeClusterPki } from '../../scripts/cluster/pki.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
 import { BIN, KUBERNETES_BIN } from '../../scripts/cluster/settings.ts';
-import { waitFor } from '../../scripts/cluster/shell.ts';
+import { type Background, background, waitFor } from '../../scripts/cluster/shell.ts';
 
 /** What the API server answers. */
 export interface ApiReply {
@@ -58,14 +56,9 @@ export class ApiServer implements AsyncDisposable {
     await ensurePrograms(() => undefined, ['etcd']);
     await ensureKubernetes(() => undefined);
     const dir = mkdtempSync(join(tmpdir(), 'autocert-api-server-'));
-    const children: ChildProcess[] = [];
+    const programs: Background[] = [];
     const end = async () => {
-      for (const child of children.toReversed()) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const exited = once(child, 'exit');
-        child.kill('SIGKILL'); // nothing of it is wanted any more
-        await exited;
-      }
+      for (const { stop } of programs.toReversed()) await stop('SIGKILL'); // nothing of it is wanted any more
       rmSync(dir, { recursive: true, force: true });
     };
     try {
@@ -73,23 +66,18 @@ export class ApiServer implements AsyncDisposable {
       const [client = 0, peer = 0, secure = 0] = await freePorts(3);
       const token = randomBytes(16).toString('hex');
       writeFileSync(join(dir, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
-      children.push(launch(dir, join(BIN, 'etcd'), etcdFlags(dir, client, peer)));
-      children.push(
+      programs.push(launch(dir, join(BIN, 'etcd'), etcdFlags(dir, client, peer)));
+      programs.push(
         launch(dir, join(KUBERNETES_BIN, 'kube-apiserver'), { ...apiServerFlags(dir, client, secure), ...more }),
       );
       const server = new ApiServer(secure, token, dir, async () => {
         server.#agent.destroy();
         await end();
       });
-      await waitFor(
-        'the API server',
-        async () => {
-          const dead = children.find(({ exitCode }) => exitCode !== null);
-          if (dead) throw new Error(`${dead.spawnfile} ended: ${readFileSync(join(dir, 'log'), 'utf8').slice(-2000)}`);
-          return (await server.get('/readyz')).status === 200;
-        },
-        { timeoutMs: 180_000 },
-      );
+      await waitFor('the API server', async () => (await server.get('/readyz')).status === 200, {
+        timeoutMs: 180_000,
+        needs: programs,
+      });
       return server;
     } catch (error) {
       await end();
@@ -132,15 +120,11 @@ export class ApiServer implements AsyncDisposable {
   }
 }
 
-function launch(dir: string, program: string, flags: Readonly<Record<string, string>>): ChildProcess {
-  const log = openSync(join(dir, 'log'), 'a');
+function launch(dir: string, program: string, flags: Readonly<Record<string, string>>): Background {
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   // Dies with this process, also when that is killed with -9.
   const tied = process.platform === 'linux' ? ['setpriv', '--pdeathsig=KILL', '--', program] : [program];
-  const [file = '', ...rest] = [...tied, ...args];
-  const child = spawn(file, rest, { stdio: ['ignore', log, log] });
-  closeSync(log);
-  return child;
+  return background([...tied, ...args], { log: join(dir, 'log') });
 }
 
 function etcdFlags(dir: string, client: number, peer: number): Record<string, string> {

@@ -2,12 +2,10 @@
  * Debian's `docker-registry` on loopback, of this machine or of a network of its own, with its storage in a folder of its own.
  * @module
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../runtime/lib/free-ports.ts';
-import { run, waitFor } from '../../scripts/cluster/shell.ts';
+import { background, run, waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
 
 /** Asks for an address and prints the status alone; fails where nobody answers. */
@@ -67,24 +65,9 @@ export async function startDockerRegistry(dir: string, options: DockerRegistryOp
     ...(auth && { auth }),
   };
   writeFileSync(file, JSON.stringify(config));
-  const [command = '', ...args] = inNetwork([await program('docker-registry'), 'serve', file]);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  const server = background(inNetwork([await program('docker-registry'), 'serve', file]));
   const url = `http://${host}`;
-  const answered = async () => {
-    if (child.exitCode !== null) throw new Error(`it did not start: ${said}`);
-    return Number(await run(inNetwork([...STATUS, `${url}/v2/`]))) < 500;
-  };
-  await waitFor('docker-registry', answered, { everyMs: 20 });
-  return {
-    host,
-    url,
-    [Symbol.asyncDispose]: async () => {
-      if (child.exitCode !== null) return;
-      const ended = once(child, 'exit');
-      child.kill();
-      await ended;
-    },
-  };
+  const answers = async () => Number(await run(inNetwork([...STATUS, `${url}/v2/`]))) < 500;
+  await waitFor('docker-registry', answers, { everyMs: 20, needs: [server] });
+  return { host, url, [Symbol.asyncDispose]: () => server.stop() };
 }

@@ -2,12 +2,10 @@
  * A real Prometheus on loopback, in a folder of its own, that scrapes what a test names.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../runtime/lib/free-ports.ts';
-import { waitFor } from '../../scripts/cluster/shell.ts';
+import { background, waitFor } from '../../scripts/cluster/shell.ts';
 import { program } from './programs.ts';
 
 /** What is scraped. */
@@ -41,19 +39,13 @@ export async function startPrometheus(dir: string, targets: readonly Target[], r
   };
   const file = join(dir, 'prometheus.json');
   writeFileSync(file, JSON.stringify(config));
-  const child = spawn(
+  const server = background([
     await program('prometheus'),
-    [
-      `--config.file=${file}`,
-      `--storage.tsdb.path=${join(dir, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--log.level=warn',
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
-  await answered(child, `http://127.0.0.1:${port}/-/ready`, () => said);
+    ...[`--config.file=${file}`, `--storage.tsdb.path=${join(dir, 'data')}`],
+    ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'],
+  ]);
+  const answers = async () => (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok;
+  await waitFor('prometheus', answers, { everyMs: 20, needs: [server] });
   const api = async <T>(path: string): Promise<T> => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`);
     const { status, data, error } = (await answer.json()) as { status: string; data: T; error?: string };
@@ -67,11 +59,7 @@ export async function startPrometheus(dir: string, targets: readonly Target[], r
       const data = await api<{ result: readonly QuerySample[] }>(`query?${query}`);
       return data.result;
     },
-    [Symbol.asyncDispose]: async () => {
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
-    },
+    [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
@@ -80,15 +68,4 @@ function scrapeConfig({ job, port, labels = {} }: Target, index: number): object
     job_name: `${job}-${index}`,
     static_configs: [{ targets: [`localhost:${port}`], labels: { job, ...labels } }],
   };
-}
-
-async function answered(child: ChildProcess, url: string, said: () => string): Promise<void> {
-  await waitFor(
-    'prometheus',
-    async () => {
-      if (child.exitCode !== null) throw new Error(`it did not start: ${said()}`);
-      return (await fetch(url)).ok;
-    },
-    { everyMs: 20 },
-  );
 }

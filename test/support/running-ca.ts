@@ -2,17 +2,15 @@
  * A CA on a PKI of ours, in a folder: real step-ca, or the embedded one. Interoperability tests run against both.
  * @module
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createCa } from '../../runtime/ca/ca.ts';
 import { readCaSettings } from '../../runtime/ca/config.ts';
 import { freePort } from '../../runtime/lib/free-ports.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
+import { background, waitFor } from '../../scripts/cluster/shell.ts';
 import type { CaAddress } from './ca-requests.ts';
 import { certificateMaker, type MintToken, tokenMaker } from './embedded-ca.ts';
 import { quiet } from './logs.ts';
@@ -103,26 +101,9 @@ async function launchEmbeddedCa(files: InitializedPki): Promise<Stop> {
 export async function launchStepCa(
   files: Pick<InitializedPki, 'caPasswordFile' | 'configFile' | 'caUrl' | 'pki'>,
 ): Promise<Stop> {
-  const child = spawn(await program('step-ca'), ['--password-file', files.caPasswordFile, files.configFile], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
-  const exited = once(child, 'exit');
-  const stop: Stop = async (signal) => {
-    child.kill(signal);
-    await exited;
-  };
+  const ca = background([await program('step-ca'), '--password-file', files.caPasswordFile, files.configFile]);
   const client = new CaClient({ url: files.caUrl, roots: [files.pki.rootPem] });
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`step-ca did not start on our PKI: ${said}`);
-    const healthy = await client.health().then(
-      () => true,
-      () => false,
-    );
-    if (healthy) break;
-    await sleep(20);
-  }
-  client.close();
-  return stop;
+  const answers = () => client.health().then(() => true);
+  await waitFor('step-ca on our PKI', answers, { everyMs: 20, needs: [ca] }).finally(() => client.close());
+  return ca.stop;
 }

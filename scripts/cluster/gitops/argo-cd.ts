@@ -59,7 +59,7 @@ export async function startArgoCd(place: Place): Promise<Companions> {
     ...['--save', '', '--appendonly', 'no'],
   ]);
   /** The binary knows by its name which of its programs it is to be. */
-  const start = (name: string, args: readonly string[], environment?: NodeJS.ProcessEnv) => {
+  const start = (name: string, args: readonly string[], environment?: Readonly<Record<string, string>>) => {
     const file = join(folder, name);
     symlinkSync(join(BIN, 'argocd'), file);
     companions.start(name, [file, '--redis', local(PORTS.redis), '--logformat', 'json', ...args], environment);

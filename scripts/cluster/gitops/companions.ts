@@ -2,13 +2,11 @@
  * Programs beside the node, in its network, that manage its cluster from there. They end with the process that started them.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kubectl } from '../kubectl.ts';
 import { BIN } from '../settings.ts';
-import { run, waitFor } from '../shell.ts';
+import { type Background, background, run, waitFor } from '../shell.ts';
 
 /** Where they run. */
 export interface Place {
@@ -24,7 +22,7 @@ export class Companions {
   /** Of an administrator of the cluster. */
   readonly kubeconfig: string;
   readonly #place: Place;
-  readonly #children = new Map<string, ChildProcess>();
+  readonly #programs: Background[] = [];
 
   private constructor(place: Place, kubeconfig: string) {
     this.#place = place;
@@ -41,24 +39,20 @@ export class Companions {
   }
 
   /** Starts one; its output goes to `<name>.log` in the folder. */
-  start(name: string, argv: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
+  start(name: string, argv: readonly string[], environment: Readonly<Record<string, string>> = {}): void {
     const { folder, inNetwork } = this.#place;
-    const log = openSync(join(folder, `${name}.log`), 'a');
-    const [file = '', ...args] = ['setpriv', '--pdeathsig=KILL', '--', ...inNetwork(argv)];
     const PATH = `${BIN}:${process.env.PATH}`;
-    const env = { ...process.env, PATH, HOME: folder, TMPDIR: folder, KUBECONFIG: this.kubeconfig, ...environment };
-    this.#children.set(name, spawn(file, args, { cwd: folder, stdio: ['ignore', log, log], env }));
+    const env = { PATH, HOME: folder, TMPDIR: folder, KUBECONFIG: this.kubeconfig, ...environment };
+    const tied = ['setpriv', '--pdeathsig=KILL', '--', ...inNetwork(argv)];
+    this.#programs.push(background(tied, { cwd: folder, env, log: join(folder, `${name}.log`) }));
   }
 
   /** Waits until one of them says at this URL that it is well; if it does not, or one of them ends, all are ended. */
   async healthy(url: string): Promise<void> {
     const { folder, inNetwork } = this.#place;
     try {
-      await waitFor(`${url} to answer; the logs are in ${folder}`, () =>
-        run(inNetwork(['curl', '-sf', url])).then(() => true),
-      );
-      const gone = [...this.#children].filter(([, { exitCode }]) => exitCode !== null).map(([name]) => name);
-      if (gone.length > 0) throw new Error(`${gone.join(', ')} ended; the logs are in ${folder}`);
+      const answers = () => run(inNetwork(['curl', '-sf', url])).then(() => true);
+      await waitFor(`${url} to answer; the logs are in ${folder}`, answers, { needs: this.#programs });
     } catch (error) {
       await this.end();
       throw error;
@@ -67,12 +61,6 @@ export class Companions {
 
   /** Ends all of them. */
   async end(): Promise<void> {
-    for (const child of [...this.#children.values()].toReversed()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    }
-    this.#children.clear();
+    for (const { stop } of this.#programs.splice(0).toReversed()) await stop('SIGKILL');
   }
 }
