@@ -155,7 +155,7 @@ export async function waitFor<T>(
   probe: () => Promise<T | undefined | false>,
   { timeoutMs = 60_000, everyMs, needs = [] }: WaitOptions = {},
 ): Promise<T> {
-  const start = Date.now();
+  const start = performance.now(); // which goes on evenly when somebody sets the clock
   for (;;) {
     let value: T | undefined | false;
     let failure: unknown;
@@ -168,7 +168,7 @@ export async function waitFor<T>(
     const [cause] = needs.flatMap(({ ended }) => ended() ?? []);
     if (cause) throw new Error(`waited in vain for ${what}: ${cause.message}`, { cause });
     if (value !== undefined && value !== false) return value;
-    const waited = Date.now() - start;
+    const waited = performance.now() - start;
     if (waited > timeoutMs) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`, { cause: failure });
     await sleep(everyMs ?? Math.min(Math.max(waited / 10, 100), 1000));
   }
