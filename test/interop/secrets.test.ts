@@ -90,7 +90,7 @@ test('real step-ca starts with the new password, and with it alone; so does step
   bringToCa();
   await ca.kill();
   // The old password does not start it any more.
-  await expect(ca.start()).rejects.toThrow(/did not start/);
+  await expect(ca.start()).rejects.toThrow(/ended with 2:.*decryption password incorrect/s);
   writeFileSync(ca.files.caPasswordFile, store.secret('ca-password', 'password') ?? '');
   await ca.start();
   await expect(ca.client.health()).resolves.toBeUndefined();
