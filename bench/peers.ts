@@ -3,10 +3,8 @@
  * has it, else the embedded one), an API server that answers in constant time, the webhook as it is in the image.
  * @module
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChildProcesses } from '../runtime/cli/demo/child-processes.ts';
 import { makePki, type Surroundings, startCa, startWebhook, writeKubeconfig } from '../runtime/cli/demo/components.ts';
@@ -16,10 +14,9 @@ import type { InitializedPki } from '../runtime/pki/files.ts';
 import { CaClient } from '../runtime/step-ca/client.ts';
 import { type MintOptions, TokenSigner } from '../runtime/step-ca/one-time-token.ts';
 import { createKeyAndRequest } from '../runtime/x509/csr.ts';
-import { which } from '../scripts/cluster/packages.ts';
 import { processesNaming } from '../scripts/cluster/processes.ts';
-import { BIN } from '../scripts/cluster/settings.ts';
-import { waitFor } from '../scripts/cluster/shell.ts';
+import type { BackgroundOptions } from '../scripts/cluster/shell.ts';
+import { findStepCa, launchStepCa } from '../scripts/cluster/step-ca.ts';
 
 /** Root of the repository. */
 export const ROOT = join(import.meta.dirname, '..');
@@ -30,6 +27,9 @@ export const BUNDLE = {
   agentScript: join(ROOT, 'build/agent.sh'),
   autocert: join(ROOT, 'build/autocert.cjs'),
 } as const;
+
+/** What a program that is measured prints goes nowhere: to read it would cost time. */
+export const UNHEARD: BackgroundOptions = { log: devNull };
 
 const HOST = '127.0.0.1';
 
@@ -72,9 +72,9 @@ export async function startPeers(answerMs: number): Promise<Peers> {
     const signal = AbortSignal.timeout(600_000);
     const surroundings: Surroundings = { dir, children: processes, program: BUNDLE.autocert, signal };
     const pki = await makePki(surroundings);
-    const stepCa = which('step-ca') ?? which(join(BIN, 'step-ca'));
+    const stepCa = findStepCa();
     if (stepCa === undefined) await startCa(surroundings, pki);
-    else ends.push(await startStepCa(stepCa, pki));
+    else ends.push(await launchStepCa(stepCa, pki, UNHEARD));
     const tls = await tlsFiles(dir, pki);
     const apiServer = await startApiServer(processes, tls, answerMs);
     const kubeconfig = join(dir, 'kubeconfig.json');
@@ -123,21 +123,4 @@ export async function mintTokens(
   const signer = await TokenSigner.open(provisioner, pki.autocertPassword);
   const mint = () => signer.mint({ ...claims, caUrl, rootFingerprint: pki.fingerprint });
   return Promise.all(Array.from({ length: count }, mint));
-}
-
-/** Starts step-ca, the program in `file`; resolves, when it answers, with what ends it. */
-export async function startStepCa(
-  file: string,
-  pki: Pick<InitializedPki, 'caPasswordFile' | 'configFile' | 'caUrl' | 'pki'>,
-): Promise<() => Promise<unknown>> {
-  const child = spawn(file, ['--password-file', pki.caPasswordFile, pki.configFile], { stdio: 'ignore' });
-  const exited = once(child, 'exit');
-  const client = new CaClient({ url: pki.caUrl, roots: [pki.pki.rootPem] });
-  const healthy = async () => client.health().then(() => true);
-  await waitFor('step-ca', healthy, { everyMs: 20, timeoutMs: 20_000 });
-  client.close();
-  return () => {
-    child.kill();
-    return exited;
-  };
 }

@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import { freePort } from '../runtime/lib/free-ports.ts';
 import { type InitializedPki, initPki } from '../runtime/pki/files.ts';
 import { DATA_SOURCE_PARAMETERS, type DatabaseServer, startDatabase } from '../scripts/cluster/databases.ts';
-import { which } from '../scripts/cluster/packages.ts';
-import { BIN } from '../scripts/cluster/settings.ts';
-import { startStepCa } from './peers.ts';
+import { findStepCa, launchStepCa } from '../scripts/cluster/step-ca.ts';
+import { UNHEARD } from './peers.ts';
 
 /** Where step-ca keeps things, by its own names; `none`: in its memory, and only which tokens were used. */
 export const STORES = ['none', 'bbolt', 'badgerv2', 'postgresql', 'mysql'] as const;
@@ -26,7 +25,7 @@ export interface SigningCa {
 
 /** Starts it, with all of its files in `folder`. */
 export async function startSigningCa(folder: string, store: StoreName, replicas: number): Promise<SigningCa> {
-  const stepCa = which('step-ca') ?? which(join(BIN, 'step-ca'));
+  const stepCa = findStepCa();
   if (stepCa === undefined) throw new Error('step-ca is neither on PATH nor built: run npm run interop once');
   const dir = join(folder, 'pki');
   const pki = await initPki({ dir, passwordFiles: true });
@@ -50,7 +49,7 @@ export async function startSigningCa(folder: string, store: StoreName, replicas:
       const configFile = join(dir, `ca-${index}.json`);
       writeFileSync(configFile, JSON.stringify({ ...config, address, db }));
       const caUrl = `https://${address}`;
-      ends.push(await startStepCa(stepCa, { ...pki, configFile, caUrl }));
+      ends.push(await launchStepCa(stepCa, { ...pki, configFile, caUrl }, UNHEARD));
       urls.push(caUrl);
     }
   } catch (error) {

@@ -15,10 +15,10 @@ import { describeCertificate } from '../../runtime/x509/certificate-description.
 import { encodeNameConstraints } from '../../runtime/x509/name-constraints.ts';
 import { createKey, encryptKey, openKey } from '../../runtime/x509/private-key.ts';
 import { createLeaf, type SigningCertificate } from '../../runtime/x509/signing.ts';
+import { launchStepCa, type Stop } from '../../scripts/cluster/step-ca.ts';
 import { certificateMaker, tokenMaker } from '../support/embedded-ca.ts';
 import { find, synth } from '../support/manifests.ts';
 import { BUILD_TIMEOUT_MS, output, program } from '../support/programs.ts';
-import { launchStepCa, type Stop } from '../support/running-ca.ts';
 
 const [DAY, now] = [24 * 3_600_000, Date.now()];
 
@@ -139,7 +139,7 @@ describe('real step-ca with it', () => {
   let client: CaClient;
   let issue: ReturnType<typeof certificateMaker>;
   beforeAll(async () => {
-    stop = await launchStepCa(files);
+    stop = await launchStepCa(await program('step-ca'), files);
     client = new CaClient({ url: files.caUrl, roots: [files.pki.rootPem] });
     issue = certificateMaker(client, await tokenMaker(files.pki, files.caUrl));
   });

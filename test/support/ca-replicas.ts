@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { freePort } from '../../runtime/lib/free-ports.ts';
 import { initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
+import { launchStepCa, type Stop } from '../../scripts/cluster/step-ca.ts';
 import type { CaAddress } from './ca-requests.ts';
 import { type MintToken, tokenMaker } from './embedded-ca.ts';
-import { launchStepCa, type Stop } from './running-ca.ts';
+import { program } from './programs.ts';
 
 /** One of them. */
 export interface Replica extends CaAddress {
@@ -37,6 +38,7 @@ export async function startReplicas(count: number, db: DatabaseConfig): Promise<
   const dir = mkdtempSync(join(tmpdir(), 'autocert-replicas-'));
   const files = await initPki({ dir, passwordFiles: true, claims: { minTLSCertDuration: '1s' } });
   const config = JSON.parse(readFileSync(files.configFile, 'utf8'));
+  const stepCa = await program('step-ca');
   const stops: Stop[] = [];
   const replicas: Replica[] = [];
   const stop = async () => {
@@ -49,7 +51,7 @@ export async function startReplicas(count: number, db: DatabaseConfig): Promise<
       const address = `127.0.0.1:${await freePort()}`;
       const [url, configFile] = [`https://${address}`, join(dir, `ca-${index}.json`)];
       writeFileSync(configFile, JSON.stringify({ ...config, address, db }));
-      stops.push(await launchStepCa({ ...files, configFile, caUrl: url }));
+      stops.push(await launchStepCa(stepCa, { ...files, configFile, caUrl: url }));
       replicas.push({
         url,
         rootPem: files.pki.rootPem,

@@ -10,7 +10,7 @@ import { readCaSettings } from '../../runtime/ca/config.ts';
 import { freePort } from '../../runtime/lib/free-ports.ts';
 import { type InitializedPki, initPki } from '../../runtime/pki/files.ts';
 import { CaClient } from '../../runtime/step-ca/client.ts';
-import { background, waitFor } from '../../scripts/cluster/shell.ts';
+import { launchStepCa, type Stop } from '../../scripts/cluster/step-ca.ts';
 import type { CaAddress } from './ca-requests.ts';
 import { certificateMaker, type MintToken, tokenMaker } from './embedded-ca.ts';
 import { quiet } from './logs.ts';
@@ -39,12 +39,9 @@ export const CAS: readonly (readonly [string, () => Promise<RunningCa>])[] = [
   ['the embedded CA', () => start(launchEmbeddedCa)],
 ];
 
-/** How a running CA ends. */
-export type Stop = (signal?: NodeJS.Signals) => Promise<unknown>;
-
 /** Real step-ca on a PKI of ours; `change` may alter its configuration first. */
 export function startStepCa(change?: (files: InitializedPki) => void): Promise<RunningCa> {
-  return start(launchStepCa, change);
+  return start(async (files) => launchStepCa(await program('step-ca'), files), change);
 }
 
 async function start(
@@ -95,15 +92,4 @@ async function launchEmbeddedCa(files: InitializedPki): Promise<Stop> {
   const ca = await createCa({ ...settings, log: quiet });
   await ca.listen(listen);
   return () => ca.close();
-}
-
-/** Starts real step-ca on a PKI; resolves when it answers. */
-export async function launchStepCa(
-  files: Pick<InitializedPki, 'caPasswordFile' | 'configFile' | 'caUrl' | 'pki'>,
-): Promise<Stop> {
-  const ca = background([await program('step-ca'), '--password-file', files.caPasswordFile, files.configFile]);
-  const client = new CaClient({ url: files.caUrl, roots: [files.pki.rootPem] });
-  const answers = () => client.health().then(() => true);
-  await waitFor('step-ca on our PKI', answers, { everyMs: 20, needs: [ca] }).finally(() => client.close());
-  return ca.stop;
 }
