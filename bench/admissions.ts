@@ -3,6 +3,7 @@
  * @module
  */
 import { WebhookPath } from '../runtime/contract.ts';
+import type { Effort } from './effort.ts';
 import type { Figure } from './figure.ts';
 import { inTurn, load } from './load.ts';
 import { megabytes } from './memory.ts';
@@ -14,7 +15,7 @@ const MANY = 32;
 const ADMISSIONS = 10_000;
 
 /** Runs all of it. */
-export async function admissions({ webhook, webhookPid, tls, processes }: Peers): Promise<Figure[]> {
+export async function admissions({ webhook, webhookPid, tls, processes }: Peers, effort: Effort): Promise<Figure[]> {
   const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: REVIEW } as const;
   const here = { ...post, url: `${webhook}${WebhookPath.mutate}` };
   const echo = await new Promise<string>((resolve) => {
@@ -22,12 +23,13 @@ export async function admissions({ webhook, webhookPid, tls, processes }: Peers)
   });
   const bare = { ...post, url: `${echo}/echo` };
   // Until the compiler has seen it all.
-  for (const server of [here, bare]) await load({ ...server, connections: MANY, duration: 2 });
+  for (const server of [here, bare]) await load({ ...server, connections: MANY, duration: effort(2) });
+  const more = effort(ADMISSIONS);
   const figures: Figure[] = [];
   for (const connections of [1, MANY]) {
-    const [ours, theirs] = await inTurn(5, [
-      { ...here, connections, duration: 2 },
-      { ...bare, connections, duration: 2 },
+    const [ours, theirs] = await inTurn(effort(5), [
+      { ...here, connections, duration: effort(2) },
+      { ...bare, connections, duration: effort(2) },
     ]);
     if (!ours || !theirs) throw new Error('nothing was measured');
     const figure = (what: string, unit: string, of: 'rate' | 'p50' | 'p99', aim: string): Figure => ({
@@ -44,9 +46,9 @@ export async function admissions({ webhook, webhookPid, tls, processes }: Peers)
     );
   }
   const before = megabytes(webhookPid, 'Rss');
-  await load({ ...here, connections: MANY, amount: ADMISSIONS });
+  await load({ ...here, connections: MANY, amount: more });
   const after = megabytes(webhookPid, 'Rss');
-  const name = `webhook, RSS after ${ADMISSIONS} more admissions`;
+  const name = `webhook, RSS after ${more} more admissions`;
   return [
     ...figures,
     { name, value: after, unit: 'MB', baseline: { name: 'before', value: before }, aim: '120 MB, flat' },

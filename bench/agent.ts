@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { AgentEnv, CertificatePath } from '../runtime/contract.ts';
 import { staticBusybox } from '../scripts/cluster/machine-programs.ts';
 import { waitFor } from '../scripts/cluster/shell.ts';
+import type { Effort } from './effort.ts';
 import { type Figure, median } from './figure.ts';
 import { megabytes } from './memory.ts';
 import { BUNDLE, type Peers } from './peers.ts';
-import { POD } from './pod.ts';
+import { POD, TOKEN } from './pod.ts';
 
 const ONE_REQUEST = join(import.meta.dirname, 'programs/one-request.cjs');
 /** As the image starts it: see scripts/image-files.ts. */
@@ -25,15 +26,19 @@ const TOGETHER = 30;
 type EnvironmentFor = (dir: string) => Record<string, string>;
 
 /** Runs all of it. */
-export async function agent(peers: Peers): Promise<Figure[]> {
+export async function agent(peers: Peers, effort: Effort): Promise<Figure[]> {
   const environment = injector(peers);
-  return [...(await startUp(peers, environment)), await peak(peers, environment), await idle(peers, environment)];
+  return [
+    ...(await startUp(peers, environment, effort(ROUNDS))),
+    await peak(peers, environment),
+    await idle(peers, environment, effort(TOGETHER)),
+  ];
 }
 
 /** Makes what the injector, kubelet and the image give an agent. */
 function injector({ dir: folder, pki, autocertUrl }: Peers): EnvironmentFor {
   const tokenFile = join(folder, 'attestation');
-  writeFileSync(tokenFile, 'header.claims.signature');
+  writeFileSync(tokenFile, TOKEN);
   const worker = join(folder, 'worker');
   writeFileSync(worker, `#!${process.execPath} ${FLAGS.join(' ')}\nrequire('${BUNDLE.agent}');\n`, { mode: 0o755 });
   return (dir) => ({
@@ -51,7 +56,7 @@ function oneRequest({ autocertUrl, pki }: Peers): string[] {
   return [ONE_REQUEST, `${autocertUrl}${CertificatePath.renewalInfo}?namespace=${POD.namespace}`, pki.rootFile];
 }
 
-async function startUp(peers: Peers, environment: EnvironmentFor): Promise<Figure[]> {
+async function startUp(peers: Peers, environment: EnvironmentFor, rounds: number): Promise<Figure[]> {
   const busybox = staticBusybox();
   const times = { node: [] as number[], request: [] as number[], worker: [] as number[], script: [] as number[] };
   const toFiles = async (file: string, args: readonly string[]) => {
@@ -62,7 +67,7 @@ async function startUp(peers: Peers, environment: EnvironmentFor): Promise<Figur
     await lifetime(file, args, env);
     return (await written) - started;
   };
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     times.node.push(await lifetime(process.execPath, ['-e', '0']));
     times.request.push(await lifetime(process.execPath, oneRequest(peers)));
     times.worker.push(await toFiles(process.execPath, [...FLAGS, BUNDLE.agent, '--once']));
@@ -119,11 +124,11 @@ async function peak(peers: Peers, environment: EnvironmentFor): Promise<Figure> 
 }
 
 /** What sleeps in a pod, among so many: pages that they share count in parts. */
-async function idle(peers: Peers, environment: EnvironmentFor): Promise<Figure> {
+async function idle(peers: Peers, environment: EnvironmentFor, together: number): Promise<Figure> {
   const busybox = staticBusybox();
   const shells: ChildProcess[] = [];
   try {
-    for (let index = 0; index < TOGETHER; index += 1) {
+    for (let index = 0; index < together; index += 1) {
       const dir = mkdtempSync(join(peers.dir, 'pod-'));
       shells.push(spawn(busybox, ['sh', BUNDLE.agentScript, 'run'], { env: environment(dir), stdio: 'ignore' }));
     }
@@ -134,7 +139,7 @@ async function idle(peers: Peers, environment: EnvironmentFor): Promise<Figure> 
     const sizes = pids.map((pid) =>
       [pid, ...childrenOf(pid)].reduce((sum, process) => sum + megabytes(process, 'Pss'), 0),
     );
-    return { name: `agent, asleep, PSS (of ${TOGETHER})`, value: median(sizes), unit: 'MB', aim: '1 MB' };
+    return { name: `agent, asleep, PSS (of ${together})`, value: median(sizes), unit: 'MB', aim: '1 MB' };
   } finally {
     // To the shell, which then ends its sleep.
     for (const shell of shells) shell.kill();

@@ -5,10 +5,11 @@
  */
 import { AttestationToken, CertificatePath } from '../runtime/contract.ts';
 import { createKeyAndRequest } from '../runtime/x509/csr.ts';
+import type { Effort } from './effort.ts';
 import type { Figure } from './figure.ts';
 import { inTurn, load } from './load.ts';
 import { mintTokens, type Peers } from './peers.ts';
-import { POD } from './pod.ts';
+import { POD, TOKEN } from './pod.ts';
 
 const CONNECTIONS = 16;
 const SECONDS = 3;
@@ -17,10 +18,10 @@ const ROUNDS = 3;
 const SIGNATURES = 3_000;
 
 const JSON_BODY = { 'content-type': 'application/json' };
-const TOKEN = 'header.claims.signature';
 
 /** Runs all of it. */
-export async function certificates(peers: Peers): Promise<Figure[]> {
+export async function certificates(peers: Peers, effort: Effort): Promise<Figure[]> {
+  const [seconds, rounds, signatures] = [effort(SECONDS), effort(ROUNDS), effort(SIGNATURES)];
   const { autocertUrl, apiServer, pki } = peers;
   const request = await createKeyAndRequest();
   const ours = {
@@ -29,7 +30,7 @@ export async function certificates(peers: Peers): Promise<Figure[]> {
     headers: { ...JSON_BODY, authorization: `Bearer ${TOKEN}` },
     body: JSON.stringify({ csr: request.csrPem }),
     connections: CONNECTIONS,
-    duration: SECONDS,
+    duration: seconds,
   };
   const review = {
     apiVersion: 'authentication.k8s.io/v1',
@@ -48,10 +49,10 @@ export async function certificates(peers: Peers): Promise<Figure[]> {
       { method: 'GET', path: `/api/v1/namespaces/${POD.namespace}/pods/${POD.name}` },
     ],
     connections: CONNECTIONS,
-    duration: SECONDS,
+    duration: seconds,
   };
   // Some more: each connection prepares its next request before it knows that there will be none.
-  const count = ROUNDS * (SIGNATURES + 10 * CONNECTIONS);
+  const count = rounds * (signatures + 10 * CONNECTIONS);
   const claims = { subject: POD.dns, sans: [POD.dns], csrFingerprint: request.fingerprint };
   const tokens = (await mintTokens(pki, claims, count)).map((token) => token.reveal());
   const signing = {
@@ -68,10 +69,10 @@ export async function certificates(peers: Peers): Promise<Figure[]> {
       },
     ],
     connections: CONNECTIONS,
-    amount: SIGNATURES,
+    amount: signatures,
   };
-  await load({ ...ours, duration: 2 }); // until the compiler has seen it all
-  const [endpoint, question, signature] = await inTurn(ROUNDS, [ours, questions, signing]);
+  await load({ ...ours, duration: effort(2) }); // until the compiler has seen it all
+  const [endpoint, question, signature] = await inTurn(rounds, [ours, questions, signing]);
   if (!endpoint || !question || !signature) throw new Error('nothing was measured');
   const name = `certificate endpoint, ${CONNECTIONS} connections`;
   const alone = { name: 'its two API requests alone', value: question.rate / 2 };

@@ -10,6 +10,7 @@ import { parseBoundedJson } from '../runtime/lib/bounded-json.ts';
 import { MAX_ANNOTATIONS } from '../runtime/policy/annotations.ts';
 import { admit } from '../runtime/webhook/admission.ts';
 import { readWebhookConfig } from '../runtime/webhook/config.ts';
+import type { Effort } from './effort.ts';
 import { type Figure, median, range } from './figure.ts';
 import { peakMegabytes } from './memory.ts';
 import type { Peers } from './peers.ts';
@@ -54,19 +55,23 @@ const BODIES: readonly (readonly [name: string, body: string, aim: string])[] = 
 ];
 
 /** Runs all of it. */
-export async function hostile({ dir, webhook, webhookPid, tls, processes, pki }: Peers): Promise<Figure[]> {
+export async function hostile(
+  { dir, webhook, webhookPid, tls, processes, pki }: Peers,
+  effort: Effort,
+): Promise<Figure[]> {
   const echo = await new Promise<string>((resolve) => {
     void processes.node('echo', [PROGRAM, tls.certFile, tls.keyFile], { onLine: resolve });
   });
   const ca = pki.pki.rootPem;
   const here = { url: `${webhook}${WebhookPath.mutate}`, ca };
   const bare = { url: `${echo}/echo`, ca };
-  for (let round = 0; round < 50; round += 1) for (const server of [here, bare]) await blockedFor(server, REVIEW);
-  const figures: Figure[] = [judgement(join(dir, 'webhook.json'))];
+  for (let round = 0; round < effort(50); round += 1)
+    for (const server of [here, bare]) await blockedFor(server, REVIEW);
+  const figures: Figure[] = [judgement(join(dir, 'webhook.json'), effort(JUDGEMENTS))];
   for (const [name, body, aim] of BODIES) {
     const [ours, theirs]: [number[], number[]] = [[], []];
     const growths: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < effort(ROUNDS); round += 1) {
       const peak = peakMegabytes(webhookPid);
       ours.push(await blockedFor(here, body));
       growths.push(peak());
@@ -82,7 +87,7 @@ export async function hostile({ dir, webhook, webhookPid, tls, processes, pki }:
 }
 
 /** From bytes to the answer, without TLS: what nobody else gets of the webhook's time. */
-function judgement(configFile: string): Figure {
+function judgement(configFile: string, count: number): Figure {
   const config = readWebhookConfig(configFile);
   const bytes = Buffer.from(reviewWith(legal));
   const surroundings = {
@@ -90,7 +95,7 @@ function judgement(configFile: string): Figure {
     capabilities: () => ({ podCertificates: true, nativeSidecars: true }),
     sidecar: () => undefined,
   };
-  const sample = Array.from({ length: JUDGEMENTS }, () => {
+  const sample = Array.from({ length: count }, () => {
     const started = performance.now();
     const { result } = admit(parseBoundedJson(bytes), surroundings);
     if (result !== 'injected') throw new Error(`the largest legal pod is ${result}`);

@@ -14,6 +14,7 @@ import { agent } from './agent.ts';
 import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
 import { databases } from './databases.ts';
+import { type Effort, GLANCE, WHOLE } from './effort.ts';
 import { type Figure, ratioOf, tableOf } from './figure.ts';
 import { hostile } from './hostile.ts';
 import { type Peers, ROOT, startPeers } from './peers.ts';
@@ -25,7 +26,9 @@ const BUSY_MS = 9;
 const IDLE_MS = 1;
 
 /** What each does, and how long the API server takes for an answer meanwhile. */
-const BENCHMARKS: Readonly<Record<string, { run: (peers: Peers) => Promise<Figure[]>; answerMs: number }>> = {
+const BENCHMARKS: Readonly<
+  Record<string, { run: (peers: Peers, effort: Effort) => Promise<Figure[]>; answerMs: number }>
+> = {
   admissions: { run: admissions, answerMs: BUSY_MS },
   certificates: { run: certificates, answerMs: BUSY_MS },
   agent: { run: agent, answerMs: IDLE_MS },
@@ -41,6 +44,7 @@ const HELP = `npm run bench [-- flags] [NAME...]: each figure beside a baseline 
 
   NAME        ${names.join(', ')}
               without: ${Object.keys(BENCHMARKS).join(', ')}
+  --glance    a hundredth of these: whether they still run; the figures say nothing
   --cluster   also what takes a Kubernetes node (Linux, root)
   --json      for machines`;
 
@@ -49,6 +53,7 @@ const { values, positionals } = flagsOf(HELP, {
   options: {
     json: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
+    glance: { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((name) => !names.includes(name));
@@ -75,7 +80,7 @@ async function measure(): Promise<void> {
   for (const [name, { run, answerMs }] of wanted) {
     note(name);
     await using peers = await startPeers(answerMs);
-    figures.push(...(await run(peers)));
+    figures.push(...(await run(peers, values.glance ? GLANCE : WHOLE)));
   }
   if (positionals.includes(DATABASES)) figures.push(...(await databases(note)));
   const onNode = Object.entries(ON_A_NODE).filter(

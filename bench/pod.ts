@@ -3,6 +3,7 @@
  * @module
  */
 import { Annotation } from '../runtime/contract.ts';
+import { tokenOf } from '../scripts/cluster/attestation-token.ts';
 
 /** Its names. */
 export const POD = {
@@ -11,6 +12,16 @@ export const POD = {
   uid: '6f1c1f0a-3a53-4b2f-9a59-0d6f1c7f2b11',
   dns: 'shop.default.svc.cluster.local',
 } as const;
+
+/** Its service-account token, by which its agent asks. */
+export const TOKEN = tokenOf({
+  sub: `system:serviceaccount:${POD.namespace}:default`,
+  'kubernetes.io': {
+    namespace: POD.namespace,
+    pod: { name: POD.name, uid: POD.uid },
+    serviceaccount: { name: 'default' },
+  },
+});
 
 const ACCESS = { name: 'kube-api-access-x7w2p', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' };
 

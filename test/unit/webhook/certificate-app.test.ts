@@ -4,7 +4,7 @@ import { createMetrics } from '../../../runtime/lib/metrics.ts';
 import type { Claim } from '../../../runtime/policy/judgement.ts';
 import { buildCertificateApp, type CertificateAppDeps } from '../../../runtime/webhook/certificate-app.ts';
 import type { CertificateEndpoint } from '../../../runtime/webhook/certificate-endpoint.ts';
-import { tokenOf } from '../../support/attestation.ts';
+import { tokenOf } from '../../../scripts/cluster/attestation-token.ts';
 import { keptLog } from '../../support/logs.ts';
 import { claimOf } from '../../support/pods.ts';
 
