@@ -76,7 +76,7 @@ export async function startDatabase(engine: Engine, options: DatabaseOptions): P
     return run(inNetwork(argv), { input: statements, env, timeoutMs: 600_000 });
   };
   const start = async () => {
-    server = background(inNetwork(confined(recipe.serve)), { cwd: folder });
+    server = background(inNetwork(confined(recipe.serve)), { cwd: folder, log: join(folder, 'log'), holds: false });
     await waitFor(engine, async () => (await sql('SELECT 1')).trim() === '1', { needs: [server] });
   };
   const remove = async () => {

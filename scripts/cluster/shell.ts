@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Characters of what a program has printed that are told when it has ended. */
@@ -74,10 +75,16 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return result.stdout;
 }
 
+/** The command so that it dies with this process, also when that is killed with -9, where the system can (Linux). */
+export const tied = (argv: readonly string[]): readonly string[] =>
+  process.platform === 'linux' ? ['setpriv', '--pdeathsig=KILL', '--', ...argv] : argv;
+
 /** What a command that goes on in the background gets besides its arguments. */
 export interface BackgroundOptions extends Pick<RunOptions, 'cwd' | 'env'> {
   /** A file that gets what it prints; for a program that must not wait for us to read. @default - kept in memory */
   readonly log?: string;
+  /** Whether this process does not end before it. Start one that it does not wait for by {@link tied}. @default true */
+  readonly holds?: boolean;
 }
 
 /** A command that goes on in the background. */
@@ -97,7 +104,7 @@ export interface Background {
 
 /** Starts a command that goes on in the background. */
 export function background(argv: readonly string[], options: BackgroundOptions = {}): Background {
-  const { cwd, env, log } = options;
+  const { cwd, env, log, holds = true } = options;
   const [file = '', ...args] = argv;
   const sink = log === undefined ? 'pipe' : openSync(log, 'a');
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', sink, sink] });
@@ -108,6 +115,7 @@ export function background(argv: readonly string[], options: BackgroundOptions =
   };
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', hear);
   child.on('error', ({ message }) => hear(message)); // there is no such program
+  if (!holds) for (const handle of [child, child.stdout, child.stderr] as (Socket | null)[]) handle?.unref();
   let isOver = false;
   const closed = new Promise<void>((resolve) => {
     // Not 'exit', after which last words may come.
@@ -128,6 +136,7 @@ export function background(argv: readonly string[], options: BackgroundOptions =
       );
     },
     stop: async (signal = 'SIGTERM', patienceMs = 3_000) => {
+      child.ref();
       child.kill(signal);
       const insist = setTimeout(() => child.kill('SIGKILL'), patienceMs);
       await closed;

@@ -14,7 +14,7 @@ import { freePorts } from '../../runtime/lib/free-ports.ts';
 import { makeClusterPki } from '../../scripts/cluster/pki.ts';
 import { ensureKubernetes, ensurePrograms } from '../../scripts/cluster/programs.ts';
 import { BIN, KUBERNETES_BIN } from '../../scripts/cluster/settings.ts';
-import { type Background, background, waitFor } from '../../scripts/cluster/shell.ts';
+import { type Background, background, tied, waitFor } from '../../scripts/cluster/shell.ts';
 
 /** What the API server answers. */
 export interface ApiReply {
@@ -122,9 +122,7 @@ export class ApiServer implements AsyncDisposable {
 
 function launch(dir: string, program: string, flags: Readonly<Record<string, string>>): Background {
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  // Dies with this process, also when that is killed with -9.
-  const tied = process.platform === 'linux' ? ['setpriv', '--pdeathsig=KILL', '--', program] : [program];
-  return background([...tied, ...args], { log: join(dir, 'log') });
+  return background(tied([program, ...args]), { log: join(dir, 'log'), holds: false });
 }
 
 function etcdFlags(dir: string, client: number, peer: number): Record<string, string> {

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kubectl } from '../kubectl.ts';
 import { BIN } from '../settings.ts';
-import { type Background, background, run, waitFor } from '../shell.ts';
+import { type Background, background, run, tied, waitFor } from '../shell.ts';
 
 /** Where they run. */
 export interface Place {
@@ -43,8 +43,8 @@ export class Companions {
     const { folder, inNetwork } = this.#place;
     const PATH = `${BIN}:${process.env.PATH}`;
     const env = { PATH, HOME: folder, TMPDIR: folder, KUBECONFIG: this.kubeconfig, ...environment };
-    const tied = ['setpriv', '--pdeathsig=KILL', '--', ...inNetwork(argv)];
-    this.#programs.push(background(tied, { cwd: folder, env, log: join(folder, `${name}.log`) }));
+    const log = join(folder, `${name}.log`);
+    this.#programs.push(background(tied(inNetwork(argv)), { cwd: folder, env, log, holds: false }));
   }
 
   /** Waits until one of them says at this URL that it is well; if it does not, or one of them ends, all are ended. */

@@ -52,6 +52,9 @@ function stepsOf(context: Context, engine: Engine, part: number): Step[] {
         await synthesize(dist, `node test/e2e/databases/app.ts ${engine}`);
         await kubectl.run(['-n', SYSTEM, 'delete', 'job', '--all', '--wait']); // of the engine before
         await install(kubectl, dist);
+        // Kubelet brings them a changed configuration when it likes; the database of before is gone now.
+        await kubectl.run(['-n', SYSTEM, 'rollout', 'restart', 'statefulset/ca']);
+        await kubectl.rolledOut(SYSTEM, 'statefulset/ca');
         assert.equal((await kubectl.pods(SYSTEM, 'app=ca')).length, REPLICAS);
       },
     },
@@ -98,7 +101,7 @@ function stepsOf(context: Context, engine: Engine, part: number): Step[] {
     },
     {
       name: `what is left: no pod, no ${title}`,
-      base: true, // else the server would go on, and this program with it
+      base: true,
       run: async () => {
         await crowd.remove();
         await database().remove();

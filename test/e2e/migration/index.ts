@@ -154,7 +154,8 @@ export function migrationSteps(context: Context): Step[] {
         const { metadata, spec } = await kubectl.ready(namespace, 'app=foreign');
         assert.equal(metadata.annotations?.[Annotation.status], undefined);
         assert.equal((spec.initContainers ?? []).length, 0);
-        assert.equal(await reported(), before + 1);
+        // For a second the pods tell the same figures again.
+        await waitFor('the metric to count it', async () => (await reported()) === before + 1);
         const template = podTemplate('web', FOREIGN);
         const workload = await create({
           apiVersion: 'apps/v1',

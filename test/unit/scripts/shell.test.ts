@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Background, type BackgroundOptions, background, waitFor } from '../../../scripts/cluster/shell.ts';
+import { identify } from '../../../scripts/cluster/processes.ts';
+import { type Background, type BackgroundOptions, background, run, waitFor } from '../../../scripts/cluster/shell.ts';
 
 const started: Background[] = [];
 const start = (script: string, options: BackgroundOptions = {}) => {
@@ -53,6 +54,19 @@ describe('a wait for what a program does', () => {
     await program.stop();
   });
 });
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+onLinux(
+  'a process that is not held by one that it has started ends, and with it the one that is tied to it',
+  async () => {
+    const shell = JSON.stringify(import.meta.resolve('../../../scripts/cluster/shell.ts'));
+    const code = `import { background, tied } from ${shell};
+    console.log(background(tied(['sleep', '60']), { holds: false }).child.pid);`;
+    const pid = Number(await run([process.execPath, '--input-type=module-typescript', '-e', code]));
+    expect(pid).toBeGreaterThan(0);
+    await waitFor('its end', async () => identify(pid) === undefined);
+  },
+);
 
 test('a program that does not end when it is asked to is killed', async () => {
   const program = start('trap "" TERM; echo deaf; while :; do sleep 0.05; done');
