@@ -104,6 +104,12 @@ export class Kubectl {
     );
   }
 
+  /** Waits until resources are served that these definitions are of; so new that they have no condition, `kubectl wait` fails. */
+  async established(definitions: readonly string[]): Promise<void> {
+    const argv = ['wait', ...definitions, '--for=condition=Established', '--timeout=10s'];
+    await waitFor(`${definitions.join(' ')} to be established`, () => this.run(argv));
+  }
+
   /** Waits until the newest generation of a Deployment, DaemonSet or StatefulSet is all there. */
   async rolledOut(namespace: string, workload: string, timeout = '120s'): Promise<void> {
     await this.run(['-n', namespace, 'rollout', 'status', workload, `--timeout=${timeout}`], { timeoutMs: 180_000 });

@@ -48,8 +48,7 @@ const HEALS_AGAIN_S = 20;
 export async function startArgoCd(place: Place): Promise<Companions> {
   const { kubectl, folder } = place;
   await kubectl.run(['apply', '--server-side', '-k', await argoCdDefinitions()]);
-  const definitions = ['crd', '-l', 'app.kubernetes.io/part-of=argocd'];
-  await kubectl.run(['wait', ...definitions, '--for=condition=Established', '--timeout=60s']);
+  await kubectl.established(['crd', '-l', 'app.kubernetes.io/part-of=argocd']);
   await kubectl.apply(OBJECTS);
   await kubectl.apply([PROJECT]);
   const companions = await Companions.at(place);

@@ -31,7 +31,7 @@ export async function startFlux(place: Place): Promise<Flux> {
   const { kubectl, folder } = place;
   const definitions = (await fluxDefinitions()).flatMap((file) => ['-f', file]);
   await kubectl.run(['apply', '--server-side', ...definitions]);
-  await kubectl.run(['wait', ...definitions, '--for=condition=Established', '--timeout=60s']);
+  await kubectl.established(definitions);
   await kubectl.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: FLUX_NAMESPACE } }]);
   const companions = await Companions.at(place);
   companions.start('archives', ['busybox', 'httpd', '-f', '-p', `127.0.0.1:${PORTS.archives}`, '-h', folder]);
