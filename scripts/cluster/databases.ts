@@ -76,7 +76,8 @@ export async function startDatabase(engine: Engine, options: DatabaseOptions): P
     return run(inNetwork(argv), { input: statements, env, timeoutMs: 600_000 });
   };
   const start = async () => {
-    server = background(inNetwork(confined(recipe.serve)), { cwd: folder, log: join(folder, 'log'), holds: false });
+    // It has ended when its last process has let go of what we read: until then another finds its memory in use.
+    server = background(inNetwork(confined(recipe.serve)), { cwd: folder, holds: false });
     await waitFor(engine, async () => (await sql('SELECT 1')).trim() === '1', { needs: [server] });
   };
   const remove = async () => {
