@@ -8,7 +8,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENGINES, type Engine, type Recipe } from './database-engines.ts';
-import { type Background, background, run, waitFor } from './shell.ts';
+import { type Background, background, run, tied, waitFor } from './shell.ts';
 
 export { ENGINES, type Engine };
 
@@ -50,10 +50,10 @@ export interface DatabaseServer {
 
 /** The user `nobody`, whom every Debian has: neither server runs as root. */
 const NOBODY = 65_534;
+const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+
 /** A server writes down what it has in memory before it ends. */
 const END_TIMEOUT_MS = 60_000;
-
-const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 
 /** Makes a server's files and starts it. */
 export async function startDatabase(engine: Engine, options: DatabaseOptions): Promise<DatabaseServer> {
@@ -63,10 +63,7 @@ export async function startDatabase(engine: Engine, options: DatabaseOptions): P
   chmodSync(folder, 0o755);
   if (isRoot) chownSync(folder, NOBODY, NOBODY);
   // Each of these programs replaces the one before: the process that is started is the server.
-  const confined = (argv: readonly string[]) => [
-    ...['setpriv', '--pdeathsig=KILL', ...(isRoot ? AS_NOBODY : []), '--'],
-    ...argv,
-  ];
+  const confined = (argv: readonly string[]) => tied(argv, isRoot ? AS_NOBODY : []);
   const recipe: Recipe = ENGINES[engine]({ folder, host, port, password: randomBytes(12).toString('hex') });
   let server: Background | undefined;
 

@@ -10,7 +10,7 @@ import { type Component, commandOf, groupOf, type NodeSetting, type NodeTiming, 
 import { inControlGroup, makeControlGroup, removeControlGroup } from './control-groups.ts';
 import { alive, identify, kill, type ProcessId, processesNaming } from './processes.ts';
 import { BIN, FIRST_NODE, KUBERNETES_BIN, NODES, type NodePlace, SECOND_NODE } from './settings.ts';
-import { run, waitFor } from './shell.ts';
+import { run, tied, waitFor } from './shell.ts';
 
 /** What is kept in a node's folder, so that a later run can end it. */
 interface NodeState {
@@ -181,9 +181,9 @@ async function startInit(
   const script = join(import.meta.dirname, 'node.sh');
   const unshare = ['unshare', '--mount', '--net', '--pid', '--fork', '--propagation=private'];
   const namespaces = joins === undefined ? unshare : [...joins.withMounts, ...unshare];
-  const tied = keep ? namespaces : ['setpriv', '--pdeathsig=KILL', '--', ...namespaces, '--kill-child=KILL'];
+  const argv = keep ? namespaces : tied([...namespaces, '--kill-child=KILL']);
   const first = joins === undefined ? [] : [joins.folder];
-  const [file = '', ...args] = [...tied, '--', 'bash', script, folder, place.address, ...first];
+  const [file = '', ...args] = [...argv, '--', 'bash', script, folder, place.address, ...first];
   const log = openSync(join(folder, 'log/init.log'), 'a');
   const child = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', log] });
   child.unref();

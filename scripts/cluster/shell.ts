@@ -75,9 +75,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return result.stdout;
 }
 
-/** The command so that it dies with this process, also when that is killed with -9, where the system can (Linux). */
-export const tied = (argv: readonly string[]): readonly string[] =>
-  process.platform === 'linux' ? ['setpriv', '--pdeathsig=KILL', '--', ...argv] : argv;
+/**
+ * The command so that it dies with this process, also when that is killed with -9, where the system can (Linux).
+ * @param as flags of setpriv that say as whom it runs: a change of user later on would untie it
+ */
+export const tied = (argv: readonly string[], as: readonly string[] = []): readonly string[] =>
+  process.platform === 'linux' ? ['setpriv', '--pdeathsig=KILL', ...as, '--', ...argv] : argv;
 
 /** What a command that goes on in the background gets besides its arguments. */
 export interface BackgroundOptions extends Pick<RunOptions, 'cwd' | 'env'> {

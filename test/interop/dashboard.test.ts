@@ -1,9 +1,9 @@
 /** The page of `autocert dashboard` in a real browser. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+
 import { readFileSync } from 'node:fs';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { background, waitFor } from '../../scripts/cluster/shell.ts';
 import { AXE, startBrowser } from '../support/browser.ts';
 import {
   DashboardWorld,
@@ -276,25 +276,15 @@ describe('what others may write does nothing', () => {
 });
 
 test('npm start has the page, too: certificates are renewed before the eyes of who looks', async () => {
-  const env = { ...process.env, NODE_OPTIONS: '' };
-  const child = spawn(process.execPath, ['runtime/cli/main.ts', 'start', '--json'], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exit = once(child, 'exit');
+  const demo = background([process.execPath, 'runtime/cli/main.ts', 'start', '--json'], { env: { NODE_OPTIONS: '' } });
   try {
-    let [said, url] = ['', ''];
-    while (url === '') {
-      const [more] = await once(child.stdout, 'data');
-      said += more;
-      url = /"step":"dashboard".*"url":"([^"]+)"/.exec(said)?.[1] ?? '';
-    }
-    await open(url);
+    const url = async () => /"step":"dashboard".*"url":"([^"]+)"/.exec(demo.output())?.[1];
+    await open(await waitFor('the address of the page', url, { everyMs: 20, needs: [demo] }));
     await says('#news-list li', /default\/hello-mtls-\w+ was renewed/);
     await says('#tree', /Autocert Root CA.*Autocert Intermediate CA.*the webhook serves with it/);
     expect(errors).toEqual([]);
   } finally {
-    child.kill('SIGTERM');
+    await demo.stop('SIGTERM', 30_000);
   }
-  expect(await exit).toEqual([0, null]);
+  expect([demo.child.exitCode, demo.child.signalCode]).toEqual([0, null]);
 }, 60_000);

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { background, waitFor } from '../../scripts/cluster/shell.ts';
 import { platform } from '../../scripts/platform.ts';
 import { type EmptyCluster, emptyCluster } from '../support/empty-cluster.ts';
 import { LONG } from '../support/long.ts';
@@ -106,13 +105,10 @@ describe.each(NODES)('the package, installed with its peers, on Node %s', (versi
   test('has the dashboard: the page, what it loads, and the data', async () => {
     const program = join(folder, 'node_modules/cdk8s-autocert/build/autocert.cjs');
     const asked = ['dashboard', '--port', '0', '--kubeconfig', cluster.kubeconfig];
-    const stdio = ['ignore', 'pipe', 'inherit'] as const;
-    const child = spawn(own(), [program, ...asked], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: [...stdio] });
-    const exit = once(child, 'exit');
+    const dashboard = background([own(), program, ...asked], { env: { NODE_OPTIONS: '' } });
     try {
-      let said = '';
-      while (!said.includes('\n')) said += (await once(child.stdout as NodeJS.ReadableStream, 'data'))[0];
-      const url = /http:\S+/.exec(said)?.[0] ?? '';
+      const address = async () => /http:\S+(?=.*\n)/.exec(dashboard.output())?.[0];
+      const url = await waitFor('the address of the page', address, { everyMs: 20, needs: [dashboard] });
       const answers = ['', 'style.css', 'page.js', 'icon.svg', 'status.json'].map(async (path) => {
         const answer = await fetch(url + path);
         return [path, answer.status, (await answer.text()).length > 0];
@@ -121,9 +117,9 @@ describe.each(NODES)('the package, installed with its peers, on Node %s', (versi
       const data = await (await fetch(`${url}status.json`)).json();
       expect(data).toMatchObject({ namespace: 'step', podsOf: 'shop', pods: [] });
     } finally {
-      child.kill('SIGTERM');
+      await dashboard.stop('SIGTERM', 30_000);
     }
-    expect(await exit).toEqual([0, null]);
+    expect([dashboard.child.exitCode, dashboard.child.signalCode]).toEqual([0, null]);
   }, 60_000);
 
   test('has constructs that synthesize', async () => {
